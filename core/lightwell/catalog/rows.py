@@ -1,0 +1,139 @@
+"""Documents, file lists and copies in and out of the tables, inside a transaction of the caller."""
+
+# ruff: noqa: S608 - only names of our own columns go into the text; values are parameters.
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from typing import Any, Final, NamedTuple
+
+from lightwell.catalog.documents import attributes, storable, to_text
+from lightwell.catalog.fields import PROMOTED
+from lightwell.catalog.words import document_words
+from lightwell.datasets import now
+from lightwell.manifests import Manifest, ManifestFile
+from lightwell.storage import Replica
+
+__all__ = [
+    "StoredRow",
+    "read_manifest",
+    "read_replicas",
+    "read_row",
+    "write_document",
+    "write_manifest",
+    "write_replicas",
+]
+
+_COLUMNS: Final = (*PROMOTED, "rev", "retired", "document")
+
+
+class StoredRow(NamedTuple):
+    """A stored document with its number and revision."""
+
+    id: int
+    rev: int
+    document: dict[str, Any]
+
+
+def read_row(connection: sqlite3.Connection, pid: str) -> StoredRow | None:
+    """Return the stored document of a pid, or None."""
+    found = connection.execute(
+        "SELECT id, rev, document FROM dataset WHERE pid = ?", (pid,)
+    ).fetchone()
+    return StoredRow(found[0], found[1], json.loads(found[2])) if found else None
+
+
+def write_document(
+    connection: sqlite3.Connection, document: Mapping[str, Any], what: str, stored: StoredRow | None
+) -> StoredRow:
+    """Insert a document or replace the stored one, with all it is found by and its change.
+
+    Raises `ParameterError` for a document that no store could keep.
+    """
+    rev = stored.rev + 1 if stored else 1
+    kept = storable({**document, "rev": rev})
+    values = [*(kept.get(name) for name in PROMOTED), rev, int(bool(kept.get("retired")))]
+    values.append(to_text(kept))
+    marks = ", ".join("?" * len(_COLUMNS))
+    if stored is None:
+        cursor = connection.execute(
+            f"INSERT INTO dataset ({', '.join(_COLUMNS)}) VALUES ({marks})", values
+        )
+        number = int(cursor.lastrowid or 0)
+    else:
+        number = stored.id
+        connection.execute(
+            f"UPDATE dataset SET ({', '.join(_COLUMNS)}) = ({marks}) WHERE id = ?",
+            (*values, number),
+        )
+    _index(connection, number, kept)
+    connection.execute(
+        "INSERT INTO change (at, pid, rev, what) VALUES (?, ?, ?, ?)",
+        (now(), kept["pid"], rev, what),
+    )
+    return StoredRow(number, rev, kept)
+
+
+def _index(connection: sqlite3.Connection, number: int, document: Mapping[str, Any]) -> None:
+    """Bring the attribute rows and the words of a document up to date."""
+    before = set(connection.execute("SELECT path, type, value FROM attr WHERE doc = ?", (number,)))
+    after = attributes(document)
+    connection.executemany(
+        "DELETE FROM attr WHERE path = ? AND type = ? AND value = ? AND doc = ?",
+        [(*row, number) for row in before - after],
+    )
+    connection.executemany(
+        "INSERT INTO attr (path, type, value, doc) VALUES (?, ?, ?, ?)",
+        [(*row, number) for row in after - before],
+    )
+    words = " ".join(sorted(document_words(document)))
+    known = connection.execute("SELECT text FROM words WHERE rowid = ?", (number,)).fetchone()
+    if known is None:
+        connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, words))
+    elif known[0] != words:
+        connection.execute("UPDATE words SET text = ? WHERE rowid = ?", (words, number))
+
+
+def write_manifest(connection: sqlite3.Connection, number: int, manifest: Manifest) -> None:
+    """Replace the list of files of a document, if it differs from the stored one."""
+    if _read_files(connection, number) == manifest.files:
+        return
+    connection.execute("DELETE FROM manifest_file WHERE doc = ?", (number,))
+    connection.executemany(
+        "INSERT INTO manifest_file (doc, position, name, role, size, mtime_ns, sha256) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((number, place, *astuple(file)) for place, file in enumerate(manifest.files)),
+    )
+
+
+def read_manifest(connection: sqlite3.Connection, row: StoredRow) -> Manifest:
+    """Return the list of files of a stored document."""
+    return Manifest(row.document["manifest"]["root"], _read_files(connection, row.id))
+
+
+def _read_files(connection: sqlite3.Connection, number: int) -> tuple[ManifestFile, ...]:
+    rows = connection.execute(
+        "SELECT name, role, size, mtime_ns, sha256 FROM manifest_file WHERE doc = ? "
+        "ORDER BY position",
+        (number,),
+    )
+    return tuple(ManifestFile(*row) for row in rows)
+
+
+def write_replicas(
+    connection: sqlite3.Connection, number: int, replicas: Iterable[Replica]
+) -> None:
+    """Record copies, each replacing what was known of the same place."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO replica (doc, store, path, document) VALUES (?, ?, ?, ?)",
+        ((number, each.store, each.path, to_text(each.to_document())) for each in replicas),
+    )
+
+
+def read_replicas(connection: sqlite3.Connection, number: int) -> tuple[Replica, ...]:
+    """Return the copies known of the files of a document, by store and path."""
+    rows = connection.execute(
+        "SELECT document FROM replica WHERE doc = ? ORDER BY store, path", (number,)
+    )
+    return tuple(Replica.from_document(json.loads(text)) for (text,) in rows)

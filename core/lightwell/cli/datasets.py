@@ -1,0 +1,116 @@
+"""Verbs about datasets: ingest, find, show."""
+
+from typing import Annotated, Any
+
+import typer
+
+from lightwell.cli.answers import (
+    AsJson,
+    Settings,
+    Values,
+    dataset_facts,
+    parse_values,
+    say,
+    show_json,
+)
+
+__all__ = ["add_to"]
+
+_SHOWN_FLAGS = 5
+
+
+def ingest(
+    path: Annotated[str, typer.Argument(help="The file or folder an instrument wrote.")],
+    values: Values = None,
+    settings: Settings = None,
+    as_json: AsJson = False,  # noqa: FBT002  (an option of the command line)
+) -> None:
+    """Describe and remember a scan; doing it twice is the same as once."""
+    import lightwell
+
+    session = lightwell.open(settings)
+    found = session.ingest(path, text=True, **parse_values(values))
+    if as_json:
+        show_json({"datasets": [dataset_facts(dataset) for dataset in found]})
+        return
+    for dataset in found:
+        say(f"{dataset.pid}  {dataset.definition or 'NXentry'}  {dataset.entry.title or path}")
+        for flag in dataset.flags[:_SHOWN_FLAGS]:
+            say(f"  {flag.code}: {flag.message}")
+        if len(dataset.flags) > _SHOWN_FLAGS:
+            say(f"  … and {len(dataset.flags) - _SHOWN_FLAGS} more: lightwell show {dataset.pid}")
+
+
+def find(
+    words: Annotated[list[str] | None, typer.Argument(help="Words, or beginnings of words.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help="A condition, for example: energy > 30 keV and sample = Hornby"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="Go on after an earlier page.")] = None,
+    settings: Settings = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """List the newest datasets that hold the words and fulfil the condition."""
+    import lightwell
+    from lightwell.catalog import EVERY, Text, parse_query
+
+    query = parse_query(where) if where else EVERY
+    if words:
+        query = query & Text(" ".join(words))
+    page = lightwell.open(settings).find(query, limit=limit, cursor=cursor)
+    if as_json:
+        show_json({"datasets": [dataset_facts(d) for d in page], "cursor": page.cursor})
+        return
+    for dataset in page:
+        kind = "result" if dataset.kind == "derived" else "scan  "
+        say(f"{dataset.pid}  {kind}  {dataset.created[:16]}  {dataset.entry.title or dataset.path}")
+    if not page.datasets:
+        say("nothing found")
+    if page.cursor:
+        say(f"more: --cursor {page.cursor}")
+
+
+def show(
+    pid: Annotated[str, typer.Argument(help="The identifier that ingest, find or run printed.")],
+    settings: Settings = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Show what is known of a dataset: search fields, files, flags, where it came from."""
+    import lightwell
+
+    session = lightwell.open(settings)
+    dataset = session.get(pid)
+    lineage = session.catalog.lineage(pid)
+    if as_json:
+        facts = dataset_facts(dataset)
+        document = dataset.to_document()
+        show_json({**facts, "document": document, "results": list(lineage.descendants)})
+        return
+    _show_lines(dataset, lineage)
+
+
+def _show_lines(dataset: Any, lineage: Any) -> None:
+    say(f"{dataset.pid}  {dataset.definition or 'NXentry'}  by importer {dataset.importer}")
+    say(f"path: {dataset.path}")
+    say(f"files: {dataset.summary.files}, {dataset.summary.bytes / 1e6:.1f} MB")
+    for name, value in dataset.entry.canonical().items():
+        say(f"{name}: {value}")
+    for name, given in dataset.options.items():
+        say(f"{name}: {given.value} (given by {given.by})")
+    for name, facts in dataset.job.get("parameters", {}).items():
+        origin = f"{facts['origin']} {facts['detail']}".strip()
+        say(f"parameter {name}: {facts['value']} {facts['unit'] or ''} ({origin})")
+    for word, pids in (("made from", dataset.derived_from), ("results", lineage.descendants)):
+        if pids:
+            say(f"{word}: {', '.join(pids)}")
+    for flag in dataset.flags:
+        say(f"{flag.code}: {flag.message}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command()(ingest)
+    app.command()(find)
+    app.command()(show)

@@ -1,0 +1,81 @@
+"""The front of the command line: the verbs, and what happens when one of them fails."""
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import typer
+from typer.exceptions import TyperException
+
+from lightwell.cli import datasets, demo, jobs, plugins
+from lightwell.cli.answers import complain
+from lightwell.errors import LightwellError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="lightwell",
+    help="From a detector's files to a catalogued, reconstructed, explorable result.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+datasets.add_to(app)
+jobs.add_to(app)
+plugins.add_to(app)
+demo.add_to(app)
+
+USAGE_ERROR = 2
+INTERRUPTED = 75
+OUR_FAULT = 1
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its status.
+
+    0 done, 2 the user's input, 75 stopped and resumable, 1 our fault.
+    """
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its status."""
+    try:
+        status = app(arguments, standalone_mode=False)
+    except LightwellError as error:
+        complain(error)
+        return error.exit_status
+    except TyperException as error:
+        return _usage(error)
+    except KeyboardInterrupt:
+        complain("stopped; run the same command again, a job resumes where it was")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # the last line of defence: no traceback reaches a scientist
+        return _our_fault(error)
+    return status if isinstance(status, int) else 0
+
+
+def _usage(error: TyperException) -> int:
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    return int(getattr(error, "exit_code", USAGE_ERROR))
+
+
+def _our_fault(error: Exception) -> int:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="lightwell-error-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as report:
+        traceback.print_exception(error, file=report)
+    complain(
+        f"this is a fault of lightwell, not of your data: {type(error).__name__}: {error}. "
+        f"Please report it with the file {Path(report.name)}"
+    )
+    return OUR_FAULT

@@ -1,0 +1,62 @@
+"""Progress on a terminal, from the events of a job."""
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from lightwell.engines import Event
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """A bar per section while a person watches; silent otherwise."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._bar: Any = None
+        self._tasks: dict[int, TaskID] = {}
+        self._quiet = quiet or not sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        if not self._quiet:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, event: "Event") -> None:
+        """Move a bar on."""
+        if self._bar is None:
+            return
+        name = event["event"]
+        section = event.get("section", -1)
+        if name == "section":
+            label = "computing" if section == 0 else f"computing, part {section + 1}"
+            self._tasks[section] = self._bar.add_task(label, total=event["tiles"])
+        elif name == "found" and section in self._tasks:
+            self._bar.advance(self._tasks[section], event["tiles"])
+        elif name == "tile-done" and section in self._tasks:
+            self._bar.advance(self._tasks[section])
+        elif name == "estimated":
+            self._bar.console.print(f"{event['parameter']} = {event['value']:.3f}")

@@ -1,0 +1,208 @@
+"""What a worker can be asked to do: slabs, samples, folds, iterations, pictures."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightwell.engines.checkpoints import load_checkpoint, save_checkpoint
+from lightwell.engines.segments import write_segment
+from lightwell.engines.sources import Source, shapes_only
+from lightwell.engines.tiles import Section, Tiles, cut, join
+from lightwell.engines.worker import peak_memory
+from lightwell.errors import InputError, LightwellError, WorkerError
+from lightwell.products import Product
+from lightwell.steps import Estimate
+from lightwell.steps.calls import jitted_iteration, jitted_update
+
+__all__ = ["Duties"]
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+class Duties:
+    """The commands of a worker; one instance lives as long as its process."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._number = -1
+        self._tiles: Tiles | None = None
+
+    def ready(self) -> int:
+        """Answer that the worker is up, with its memory."""
+        return peak_memory()
+
+    def section(self, number: int, section: Section) -> int:
+        """Take up a section: later commands are about its tiles."""
+        self._number = number
+        self._tiles = Tiles(section)
+        return peak_memory()
+
+    def slab(self, folder: Path, first: int, last: int) -> Mapping[str, Any]:
+        """Compute the tiles of a slab and write them as one segment."""
+        tiles = self._current
+        began = time.perf_counter()
+        self._say("slab-begun", first=first, last=last)
+        tiles.hold(first, last)
+        read = time.perf_counter() - began
+        parts = []
+        for tile in range(first, last):
+            parts.append(self._checked(tiles.compute(tile), tile))
+            self._say("tile-done", tile=tile)
+        tiles.release()
+        computed = time.perf_counter() - began - read
+        path, size = write_segment(folder, (first, last), parts, tiles.section.axis)
+        written = time.perf_counter() - began - read - computed
+        self._say("slab-done", first=first, last=last)
+        return {
+            "first": first,
+            "last": last,
+            "segment": os.fspath(path),
+            "bytes": size,
+            "read_s": read,
+            "compute_s": computed,
+            "write_s": written,
+            "peak": peak_memory(),
+        }
+
+    def estimate(
+        self, step: Any, values: Mapping[str, Any], points: Sequence[int]
+    ) -> Estimate[Any]:
+        """Run an estimate step on a few points along the section's axis."""
+        product = self._sample(points)
+        found = step.function(product, **values)
+        if not isinstance(found, Estimate):
+            raise LightwellError(f"{step.name} returned {type(found).__name__}, not an Estimate")
+        return found
+
+    def fold(self, step: Any, values: Mapping[str, Any]) -> Any:
+        """Fold all tiles of the section, in their order, into one value or product."""
+        tiles = self._current
+        section = tiles.section
+        like = shapes_only(section.source.product, section.source.arrays, section.axis)
+        fold = step.function(like, **values)
+        update = jitted_update(fold.update, step.takes)
+        state = fold.init()
+        for tile in range(section.count):
+            tiles.hold(tile, tile + 1)
+            state = update(state, tuple(tiles.compute(tile).arrays().values()))
+            self._say("tile-done", tile=tile)
+        tiles.release()
+        return _on_host(fold.finish(state))
+
+    def iterate(
+        self, step: Any, values: Mapping[str, Any], source: Source, checkpoint: Path
+    ) -> tuple[Product, Mapping[str, Sequence[float]]]:
+        """Iterate on the whole data set, going on from the last checkpoint if there is one."""
+        import jax
+        import jax.numpy as jnp
+
+        data = source.read()
+        arrays = tuple(jnp.asarray(a) for a in data.arrays().values())
+        iteration = step.function(shapes_only(source.product, source.arrays), **values)
+        update = jitted_iteration(iteration.update, step.takes)
+        state = iteration.init(step.takes(*arrays))
+        state, done, metrics = load_checkpoint(checkpoint, state)
+        for i in range(done, values["iterations"]):
+            state, found = update(state, arrays, i)
+            for name, value in found.items():
+                metrics.setdefault(name, []).append(float(value))
+            _check_metrics(step.name, i, metrics)
+            self._say("iteration-done", iteration=i, metrics={n: m[-1] for n, m in metrics.items()})
+            if (i + 1) % step.checkpoint == 0:
+                save_checkpoint(checkpoint, jax.block_until_ready(state), i + 1, metrics)
+        return _on_host(iteration.finish(state)), metrics
+
+    def glimpse(self, point: int) -> Product:
+        """The product at one point along the section's axis."""
+        tiles = self._current
+        section = tiles.section
+        number = point // section.tile
+        start, _ = section.span(number, number + 1)
+        product = tiles.compute(number)
+        tiles.release()
+        return _on_host(cut(product, section.axis, point - start, point - start + 1))  # type: ignore[no-any-return]
+
+    @property
+    def _current(self) -> Tiles:
+        if self._tiles is None:
+            raise WorkerError("a worker was asked for tiles before it was given a section")
+        return self._tiles
+
+    def _sample(self, points: Sequence[int]) -> Product:
+        tiles = self._current
+        axis, tile = tiles.section.axis, tiles.section.tile
+        parts: dict[int, list[Product]] = {}
+        for point in points:
+            number = point // tile
+            product = tiles.compute(number)
+            piece = cut(product, axis, point - number * tile, point - number * tile + 1)
+            parts.setdefault(number, []).append(piece)
+            self._say("sampled", point=point)
+        tiles.release()
+        return _on_host(join([p for n in sorted(parts) for p in parts[n]], axis))
+
+    def _checked(self, product: Product, tile: int) -> Product:
+        import jax
+        import numpy as np
+
+        host = _on_host(jax.block_until_ready(product.arrays()), type(product))
+        for name, array in host.arrays().items():
+            if array.dtype.kind in "fc" and not np.isfinite(array).all():
+                self._blame(name, tile)
+        return host
+
+    def _blame(self, name: str, tile: int) -> None:
+        section = self._current.section
+        start, stop = section.span(tile, tile + 1)
+        where = f"{section.axis} {start} to {stop - 1}"
+        step = self._first_not_finite(tile)
+        raise InputError(
+            f"{step} gave NaN or infinite numbers in '{name}'",
+            where=where,
+            remedy="look at the raw frames and the flat fields there; a dead pixel or a flat "
+            "field without light does this",
+        )
+
+    def _first_not_finite(self, tile: int) -> str:
+        import numpy as np
+
+        section = self._current.section
+        for depth in range(len(section.works) + 1):
+            arrays = self._current.compute(tile, depth).arrays().values()
+            if not all(np.isfinite(np.asarray(a)).all() for a in arrays):
+                return section.works[depth - 1].step.name if depth else "the data of the scan"
+        return "the recipe"
+
+    def _say(self, event: str, **facts: Any) -> None:
+        self._tell({"event": event, "section": self._number, **facts})
+
+
+def _on_host(found: Any, product: type[Product] | None = None) -> Any:
+    import numpy as np
+
+    if product is not None:
+        return product(**{name: np.asarray(array) for name, array in found.items()})
+    if isinstance(found, Product):
+        return type(found)(**{n: np.asarray(a) for n, a in found.arrays().items()})
+    if isinstance(found, Estimate):
+        return Estimate(
+            _plain(found.value), _plain(found.sigma), found.verdict, found.reason
+        )
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _check_metrics(step: str, i: int, metrics: Mapping[str, Sequence[float]]) -> None:
+    import math
+
+    for name, series in metrics.items():
+        if not math.isfinite(series[-1]):
+            raise InputError(
+                f"{step} diverged: {name} is {series[-1]} after iteration {i}",
+                remedy="start from another guess or take smaller steps",
+            )

@@ -1,0 +1,51 @@
+"""The facts about the software and the CPU that decide a result's bits."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+__all__ = ["cpu_class", "environment"]
+
+_LEVELS = ("avx512f", "avx2", "avx", "sse4_2")
+
+
+@cache
+def cpu_class() -> str:
+    """The class of CPU whose members round alike: architecture and vector instructions.
+
+    XLA compiles for the host, and a host with wider vectors or fused multiply-add rounds
+    differently; hosts of one class gave the same bits in every measurement.
+    """
+    machine = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return machine
+    flags = next((line for line in cpuinfo.read_text().splitlines() if "flags" in line), "")
+    words = set(flags.split())
+    level = next((name for name in _LEVELS if name in words), "baseline")
+    return f"{machine}-{level}{'-fma' if 'fma' in words else ''}"
+
+
+@cache
+def environment() -> Mapping[str, str]:
+    """Versions, platform and CPU class: what the bits of a result depend on beside its inputs."""
+    versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}
+    return {
+        **versions,
+        "lightwell": _own_version(),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "platform": "cpu",
+        "cpu_class": cpu_class(),
+        "threads": "1",
+        "x64": "false",
+    }
+
+
+def _own_version() -> str:
+    try:
+        return metadata.version("lightwell")
+    except metadata.PackageNotFoundError:
+        return "unknown"

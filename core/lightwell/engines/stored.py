@@ -1,0 +1,71 @@
+"""Arrays that stand in segments, read as one."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lightwell.engines.segments import Segment, segment_array
+from lightwell.products import Product
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lightwell.hdf5 import Hdf5Array
+    from lightwell.stacks import LazyArray
+
+__all__ = ["SegmentedArray", "segmented"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentedArray:
+    """Pieces put together along one of their axes, none of them read yet.
+
+    pieces : (first point, array) in order; along : the axis they are joined on.
+    """
+
+    pieces: tuple[tuple[int, "Hdf5Array"], ...]
+    along: int
+    shape: tuple[int, ...]
+    dtype: "np.dtype[Any]"
+
+    def read(self, selection: tuple[Any, ...]) -> "NDArray[Any]":
+        """Read a rectangular part; only the segments it touches are opened."""
+        import numpy as np
+
+        start, stop, step = selection[self.along].indices(self.shape[self.along])
+        parts = []
+        for first, array in self.pieces:
+            length = array.shape[self.along]
+            low, high = max(start, first) - first, min(stop, first + length) - first
+            if low < high:
+                where = list(selection)
+                where[self.along] = slice(low, high)
+                parts.append(array.read(tuple(where)))
+        whole = np.concatenate(parts, axis=self.along) if len(parts) != 1 else parts[0]
+        if step == 1:
+            return whole
+        return whole[tuple(slice(None, None, step if i == self.along else None)
+                           for i in range(whole.ndim))]
+
+
+def segmented(
+    segments: Sequence[Segment],
+    product: type[Product],
+    axis: str,
+    span: Callable[[int, int], tuple[int, int]],
+) -> Mapping[str, "LazyArray"]:
+    """Every array of a product that was stored in segments along an axis."""
+    found: dict[str, Any] = {}
+    for name, dims in product.dims().items():
+        arrays = [segment_array(segment, name) for segment in segments]
+        if axis not in dims.names:
+            found[name] = arrays[0]
+            continue
+        along = dims.names.index(axis)
+        starts = [span(s.first, s.last)[0] for s in segments]
+        shape = list(arrays[0].shape)
+        shape[along] = sum(array.shape[along] for array in arrays)
+        pieces = tuple(zip(starts, arrays, strict=True))
+        found[name] = SegmentedArray(pieces, along, tuple(shape), arrays[0].dtype)
+    return found

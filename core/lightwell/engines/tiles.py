@@ -1,0 +1,224 @@
+"""Tiles: pieces of fixed size at absolute positions, on which all arithmetic happens.
+
+The size of a tile follows from the recipe and the shapes alone. Memory, the number of workers,
+kills and resumes decide which tiles are computed when and by whom, never what is computed.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lightwell.engines.sources import Source, shapes_only
+from lightwell.errors import InputError
+from lightwell.products import Product
+from lightwell.steps.calls import call_map
+
+__all__ = ["Section", "TileRange", "Tiles", "Work", "choose_axis", "sample_points", "tile_length"]
+
+TILE_BYTES = 4 << 20
+LARGEST_TILE = 16
+
+TileRange = tuple[int, int]
+"""Tiles from the first, up to but without the last."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """One map step with its values and, where it needs one, its second product."""
+
+    step: Any
+    values: Mapping[str, Any]
+    side: Source | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """Map steps in a row that share an axis, what they read and how it is cut."""
+
+    source: Source
+    works: tuple[Work, ...]
+    axis: str
+    tile: int
+    length: int
+
+    @property
+    def gives(self) -> type[Product]:
+        """The product at the end of the section."""
+        return self.works[-1].step.gives if self.works else self.source.product
+
+    @property
+    def count(self) -> int:
+        """How many tiles there are; the last may be shorter, none is padded."""
+        return -(-self.length // self.tile)
+
+    @property
+    def reach(self) -> int:
+        """How many neighbouring tiles on each side a tile depends on."""
+        return sum(1 for work in self.works if work.step.halo.get(self.axis))
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """The absolute points a range of tiles covers."""
+        return first * self.tile, min(last * self.tile, self.length)
+
+
+def choose_axis(source: Source, works: Sequence[Work]) -> str | None:
+    """The axis a section is cut along: shared by all its steps, first in the data, or None."""
+    shared = set.intersection(*(set(work.step.over) for work in works)) if works else set()
+    preferred = [axis for work in works for axis in work.step.tile if axis in shared]
+    ordered = [axis for axis in source.product.axes() if axis in shared]
+    return next(iter([*preferred, *ordered]), None)
+
+
+def tile_length(source: Source, works: Sequence[Work], axis: str) -> int:
+    """The extent of a tile: what a step asks for, else a power of two of about 4 MB, at most 16."""
+    halo = max((work.step.halo.get(axis, 0) for work in works), default=0)
+    asked = [work.step.tile[axis] for work in works if axis in work.step.tile]
+    if asked:
+        return max(*asked, halo, 1)
+    tile = 1
+    while tile < halo:
+        tile *= 2
+    while tile < LARGEST_TILE and tile * source.bytes_per(axis) < TILE_BYTES:
+        tile *= 2
+    return tile
+
+
+def sample_points(length: int, count: int) -> list[int]:
+    """Points in the middles of `count` equal parts of an axis, or all of a shorter one.
+
+    >>> sample_points(100, 5)
+    [10, 30, 50, 70, 90]
+    >>> sample_points(2, 5)
+    [0, 1]
+    """
+    if count >= length:
+        return list(range(length))
+    return [int((k + 0.5) * length / count) for k in range(count)]
+
+
+class Tiles:
+    """Computes the tiles of one section in one process, each upstream tile at most once a slab."""
+
+    def __init__(self, section: Section) -> None:
+        self.section = section
+        self._plans: dict[int, Any] = {}
+        self._sides: dict[int, Product] = {}
+        self._recent: dict[tuple[int, int], Product] = {}
+        self._slab: tuple[int, int, Product] | None = None
+
+    def hold(self, first: int, last: int) -> None:
+        """Read the data of a slab once, with the neighbours its tiles depend on."""
+        section = self.section
+        reach = section.reach
+        start, stop = section.span(max(first - reach, 0), min(last + reach, section.count))
+        self.release()
+        self._slab = (start, stop, section.source.read(section.axis, start, stop))
+
+    def release(self) -> None:
+        """Let go of the slab and of the tiles kept for their neighbours."""
+        self._slab = None
+        self._recent.clear()
+
+    def compute(self, tile: int, depth: int | None = None) -> Product:
+        """One tile after the first `depth` steps (all of them by default)."""
+        depth = len(self.section.works) if depth is None else depth
+        key = (depth, tile)
+        if key not in self._recent:
+            self._recent[key] = self._compute(tile, depth)
+            self._forget(depth, tile)
+        return self._recent[key]
+
+    def _forget(self, depth: int, tile: int) -> None:
+        for other in [k for k in self._recent if k[0] == depth and k[1] < tile - 2]:
+            del self._recent[other]
+
+    def _compute(self, tile: int, depth: int) -> Product:
+        if depth == 0:
+            return self._read(*self.section.span(tile, tile + 1))
+        work = self.section.works[depth - 1]
+        halo = work.step.halo.get(self.section.axis, 0)
+        upstream, before, core = self._with_halo(tile, depth - 1, halo)
+        start = tile * self.section.tile - before
+        side = self._side(work, start, start + upstream.lengths()[self.section.axis])
+        plan = self._plan(depth, upstream)
+        result: Product = call_map(work.step, upstream, side, plan, work.values)
+        return cut(result, self.section.axis, before, before + core) if halo else result
+
+    def _with_halo(self, tile: int, depth: int, halo: int) -> tuple[Product, int, int]:
+        axis = self.section.axis
+        here = self.compute(tile, depth)
+        core = here.lengths()[axis]
+        if not halo:
+            return here, 0, core
+        pieces, before = [here], 0
+        if tile > 0:
+            left = self.compute(tile - 1, depth)
+            length = left.lengths()[axis]
+            before = min(halo, length)
+            pieces.insert(0, cut(left, axis, length - before, length))
+        if tile + 1 < self.section.count:
+            right = self.compute(tile + 1, depth)
+            pieces.append(cut(right, axis, 0, min(halo, right.lengths()[axis])))
+        return join(pieces, axis), before, core
+
+    def _read(self, start: int, stop: int) -> Product:
+        if self._slab is None or start < self._slab[0] or stop > self._slab[1]:
+            return self.section.source.read(self.section.axis, start, stop)
+        first, _, product = self._slab
+        return cut(product, self.section.axis, start - first, stop - first)
+
+    def _side(self, work: Work, start: int, stop: int) -> Product | None:
+        """The second product: the same piece of it where it has the axis too, else all of it."""
+        axis = self.section.axis
+        if work.side is None:
+            return None
+        if axis in work.side.product.axes():
+            length = work.side.lengths()[axis]
+            if length != self.section.length:
+                raise InputError(
+                    f"{work.step.name}: '{work.step.side_name}' has {length} points along "
+                    f"'{axis}', the data has {self.section.length}",
+                    remedy="the two datasets have to be of the same size there",
+                )
+            return work.side.read(axis, start, stop)
+        if id(work) not in self._sides:
+            self._sides[id(work)] = work.side.read()
+        return self._sides[id(work)]
+
+    def _plan(self, depth: int, upstream: Product) -> Any:
+        if depth not in self._plans:
+            work = self.section.works[depth - 1]
+            like = shapes_only(type(upstream), upstream.arrays(), self.section.axis)
+            self._plans[depth] = work.step.make_plan(like, work.values)
+        return self._plans[depth]
+
+
+def cut(product: Product, axis: str, start: int, stop: int) -> Product:
+    """A part of a product along one axis, on the host; arrays without it stay whole."""
+    import numpy as np
+
+    dims = product.dims()
+    found: dict[str, Any] = {}
+    for name, array in product.arrays().items():
+        names = dims[name].names
+        inside = axis in names
+        where = tuple(slice(start, stop) if n == axis else slice(None) for n in names)
+        found[name] = np.asarray(array)[where] if inside else array
+    return type(product)(**found)
+
+
+def join(pieces: Iterable[Product], axis: str) -> Product:
+    """Parts of a product put together along one axis; arrays without it come from the first."""
+    import numpy as np
+
+    parts = list(pieces)
+    dims = parts[0].dims()
+    found: dict[str, Any] = {}
+    for name, array in parts[0].arrays().items():
+        names = dims[name].names
+        if axis in names:
+            arrays = [np.asarray(getattr(part, name)) for part in parts]
+            found[name] = np.concatenate(arrays, axis=names.index(axis))
+        else:
+            found[name] = array
+    return type(parts[0])(**found)

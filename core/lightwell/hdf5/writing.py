@@ -1,0 +1,146 @@
+"""Writing so that a file is whole or not there: a part file, synchronised, then renamed."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from lightwell.errors import Conflict
+from lightwell.hdf5.opening import open_file, release
+
+__all__ = ["Source", "external_link", "soft_link", "write_virtual", "writing"]
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[h5py.File]:
+    """Lend a new HDF5 file that gets its name only when it is complete and on the disk.
+
+    Raises Conflict if the name is taken and `replace` was not asked for; after any error the
+    unfinished file is removed and what stood there still stands.
+    """
+    target = Path(path)
+    part = target.with_name(f"{target.name}.part")
+    _refuse_taken(target, replace=replace)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file = open_file(part, "w")
+    try:
+        yield file
+        file.flush()
+        file.close()
+        _synchronise(part)
+        release(target)
+        _name(part, target, replace=replace)
+    except BaseException:
+        with suppress(Exception):
+            file.close()
+        part.unlink(missing_ok=True)
+        raise
+    _synchronise(target.parent)
+
+
+def _refuse_taken(target: Path, *, replace: bool) -> None:
+    if target.exists() and not replace:
+        raise Conflict("the file exists already", where=str(target), remedy="Choose another name")
+
+
+def _name(part: Path, target: Path, *, replace: bool) -> None:
+    """Give the finished file its name; another's file of that name stays, even a new one."""
+    if replace:
+        part.replace(target)
+        return
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        _refuse_taken(target, replace=replace)
+    except OSError:
+        # Some file systems have no hard links; the check is then only as good as its moment.
+        _refuse_taken(target, replace=replace)
+        part.replace(target)
+        return
+    part.unlink()
+
+
+def _synchronise(path: Path) -> None:
+    """Have the system write a file or a folder to the disk."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        # Windows opens no folders; it needs no synchronising there either.
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows `start … stop` of a dataset in a file named relative to the master's folder.
+
+    `new_axis`: the dataset lacks the axis along which the sources are joined.
+    """
+
+    file: str
+    path: str
+    start: int
+    stop: int
+    new_axis: bool = False
+
+
+def write_virtual(
+    group: Any,
+    name: str,
+    shape: Sequence[int],
+    dtype: Any,
+    sources: Sequence[Source | tuple[str, str, int, int]],
+    *,
+    axis: int = 0,
+    fillvalue: float | None = None,
+) -> Any:
+    """Write and return a virtual dataset that shows sources one after the other along `axis`.
+
+    What no source covers reads as NaN for floats, unless `fillvalue` says otherwise.
+    """
+    kind = np.dtype(dtype)
+    if fillvalue is None and kind.kind in "fc":
+        fillvalue = float("nan")
+    layout = h5py.VirtualLayout(shape=tuple(shape), dtype=kind)
+    position = 0
+    for item in sources:
+        source = item if isinstance(item, Source) else Source(*item)
+        position = _place(layout, source, shape, axis, position)
+    if position != shape[axis]:
+        raise ValueError(f"the sources hold {position} of {shape[axis]} rows of {name}")
+    return group.create_virtual_dataset(name, layout, fillvalue=fillvalue)
+
+
+def _place(layout: Any, source: Source, shape: Sequence[int], axis: int, position: int) -> int:
+    """Map one source behind the others; return where the next begins."""
+    count = source.stop - source.start
+    others = [*shape[:axis], *shape[axis + 1 :]]
+    whole = [slice(None)] * len(shape)
+    if source.new_axis:
+        view = h5py.VirtualSource(source.file, source.path, shape=tuple(others))
+        layout[(*whole[:axis], position, *whole[axis + 1 :])] = view
+        return position + 1
+    extent = (*shape[:axis], source.stop, *shape[axis + 1 :])
+    view = h5py.VirtualSource(source.file, source.path, shape=extent)
+    here = (*whole[:axis], slice(source.start, source.stop), *whole[axis + 1 :])
+    there = (*whole[:axis], slice(position, position + count), *whole[axis + 1 :])
+    layout[there] = view[here]
+    return position + count
+
+
+def soft_link(path: str) -> Any:
+    """Return a link to another object of the same file, to be assigned to a name in a group."""
+    return h5py.SoftLink(path)
+
+
+def external_link(file: str, path: str) -> Any:
+    """Return a link to an object of another file, named relative to this one's folder."""
+    return h5py.ExternalLink(file, path)

@@ -1,0 +1,87 @@
+"""Importers: claim a path and yield the entries its files describe."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from lightwell.errors import LightwellError, ParameterError
+from lightwell.files import File
+from lightwell.model import Entry
+from lightwell.parameters import MISSING, Parameter, keyword_parameters
+from lightwell.words import nearest
+
+__all__ = ["Described", "Importer", "Part"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One file a dataset consists of, and what it is for ("master", "external", "flat", …)."""
+
+    file: File
+    role: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Described:
+    """One entry an importer found, and the files that make it up.
+
+    root : the folder the files' names in the entry are relative to;
+    name : which entry of the file it is, where a file holds several.
+    """
+
+    entry: Entry
+    root: File
+    parts: Sequence[Part]
+    name: str = "entry"
+
+
+class Importer(ABC):
+    """Knows one way in which an instrument writes its files.
+
+    Typed options are keyword-only parameters of `describe`, as with steps: they show in the help,
+    are checked, and are recorded as given by a person.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def claims(self, file: File) -> bool:
+        """True if this importer can describe the file or folder; looks, but reads no arrays."""
+
+    @abstractmethod
+    def describe(self, file: File, /, **options: Any) -> Iterable[Described]:
+        """Yield the entries of the file.
+
+        Errors: InputError naming what is missing or wrong, and where.
+        """
+
+    @property
+    def options(self) -> Mapping[str, Parameter]:
+        """The typed options of `describe`, by name."""
+        return keyword_parameters(type(self).describe)
+
+    def checked(self, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
+        """The options a person gave, in their own types.
+
+        Errors: ParameterError for one that is unknown, wrong, or needed and missing.
+        """
+        known = self.options
+        for name in given:
+            if name not in known:
+                raise ParameterError(
+                    f"importer {self.name} has no option '{name}'", remedy=nearest(name, known)
+                )
+        missing = [n for n, p in known.items() if p.default is MISSING and n not in given]
+        if missing:
+            option = known[missing[0]]
+            raise ParameterError(
+                f"importer {self.name} needs {option.name}",
+                remedy=f"give it: --set {option.name}=… ({option.wanted})",
+            )
+        return {n: known[n].check(v, text=text, where=self.name) for n, v in given.items()}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not hasattr(cls, "name"):
+            raise LightwellError(f"importer {cls.__name__} has no name")

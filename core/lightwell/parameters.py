@@ -1,0 +1,141 @@
+"""Parameters: a name, a type with its unit, a default; read once from a signature."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from lightwell.errors import LightwellError, ParameterError
+from lightwell.units import Unit
+
+__all__ = ["MISSING", "From", "Parameter", "annotations_of", "keyword_parameters"]
+
+
+@dataclasses.dataclass(frozen=True)
+class From:
+    """Where an array of a product, or the default of a parameter, stands in the entry."""
+
+    path: str
+
+
+MISSING: Any = inspect.Parameter.empty
+"""The default of a parameter that has none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One keyword-only parameter: name, annotation with its unit, default, source."""
+
+    name: str
+    annotation: Any
+    default: Any = MISSING
+
+    @property
+    def source(self) -> From | None:
+        """The place in the entry the default is taken from, if any."""
+        return next((m for m in self._metadata if isinstance(m, From)), None)
+
+    @property
+    def unit(self) -> str | None:
+        """The unit the value is in, if it has one."""
+        return next((m.unit for m in self._metadata if isinstance(m, Unit)), None)
+
+    @property
+    def _metadata(self) -> tuple[Any, ...]:
+        is_annotated = get_origin(self.annotation) is Annotated
+        return get_args(self.annotation)[1:] if is_annotated else ()
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        try:
+            return TypeAdapter(self.annotation)
+        except PydanticUserError as error:
+            raise LightwellError(
+                f"parameter '{self.name}': values of type {self.annotation} cannot be checked",
+                remedy="use numbers, text, bool, Literal or tuples of them; arrays are products",
+            ) from error
+
+    def check(self, value: Any, *, text: bool = False, where: str = "") -> Any:
+        """Give the value in the parameter's own type and unit.
+
+        text=True accepts what a person types (``"3"`` for a number); otherwise a value has to be
+        of the right type already. ``"0.65 um"`` is a length in both. An int given for a float
+        becomes one, so that 20 and 20.0 lead to the same program and the same bits.
+        Errors: ParameterError naming parameter, value and what is wanted.
+        """
+        if getattr(value, "shape", None) == () and hasattr(value, "item"):
+            value = value.item()
+        # Lists and tuples come from JSON and TOML, which do not tell them apart.
+        is_lenient = isinstance(value, (list, tuple, dict)) or (text and isinstance(value, str))
+        try:
+            return self._adapter.validate_python(value, strict=not is_lenient)
+        except ValidationError as error:
+            reasons = {str(e.get("ctx", {}).get("error", e["msg"])) for e in error.errors()}
+            raise ParameterError(
+                f"{self.name} = {value!r} does not fit, it has to be: {self.wanted} "
+                f"({'; '.join(sorted(reason.rstrip('.') for reason in reasons))})",
+                where=where or None,
+            ) from None
+
+    @property
+    def wanted(self) -> str:
+        """What the value has to be, in words."""
+        words = _in_words(self.json_schema())
+        return f"{words} in {self.unit}" if self.unit else words
+
+    def json_schema(self) -> dict[str, Any]:
+        """Type, choices and unit as a JSON schema."""
+        return self._adapter.json_schema()
+
+
+def _in_words(schema: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_in_words(choice) for choice in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(map(repr, schema["enum"]))
+    return repr(schema["const"]) if "const" in schema else str(schema.get("type", "value"))
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of a function, resolved.
+
+    Errors: LightwellError where they cannot be read, when the function is defined.
+    """
+    try:
+        return get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise LightwellError(
+            f"{function.__name__}: the annotations cannot be read ({error})",
+            remedy="define it and the types it names at module level, without "
+            "`from __future__ import annotations`",
+        ) from error
+
+
+def keyword_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
+    """The keyword-only parameters of a function, by name.
+
+    Errors: LightwellError where one has no annotation.
+    """
+    hints = annotations_of(function)
+    found: dict[str, Parameter] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            if parameter.name not in hints:
+                raise LightwellError(f"{function.__name__}: '{parameter.name}' has no annotation")
+            name = parameter.name
+            found[name] = _with_checked_default(
+                Parameter(name, hints[name], parameter.default), function.__name__
+            )
+    return found
+
+
+def _with_checked_default(parameter: Parameter, function: str) -> Parameter:
+    """Make ``weight: float = 1`` mean 1.0: steps treat floats and integers differently."""
+    if type(parameter.default) is not int:
+        return parameter
+    default = parameter.check(parameter.default, where=f"the default in {function}")
+    return dataclasses.replace(parameter, default=default)

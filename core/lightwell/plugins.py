@@ -1,0 +1,181 @@
+"""Plugins: discovered by entry point, loaded one by one, broken ones reported and skipped."""
+
+import dataclasses
+import importlib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from lightwell.errors import PluginError
+from lightwell.hooks import API, Hooks
+
+__all__ = ["GROUP", "PluginStatus", "Plugins"]
+
+GROUP = "lightwell.plugins"
+"""The entry-point group through which every plugin enters, first-party ones too."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class PluginStatus:
+    """One plugin: where it comes from and, if it did not load, why."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    problem: str | None = None
+
+
+class Plugins:
+    """The plugins of one installation; there is no global set.
+
+    modules : modules (or their names) to load beside the discovered ones;
+    discover : whether to look for installed plugins; strict : raise instead of skipping.
+    Errors: PluginError, with strict, for the first plugin that does not load.
+    """
+
+    def __init__(
+        self, modules: Sequence[ModuleType | str] = (), *, discover: bool = True, strict: bool = False
+    ) -> None:
+        self._manager = pluggy.PluginManager("lightwell")
+        self._manager.add_hookspecs(Hooks)
+        self._strict = strict
+        self.status: list[PluginStatus] = []
+        if discover:
+            for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name):
+                self._enter(point.name, point.value, point.dist)
+        for module in modules:
+            name = module if isinstance(module, str) else module.__name__
+            self._enter(name, module, None)
+
+    def _enter(
+        self, name: str, module: ModuleType | str, distribution: metadata.Distribution | None
+    ) -> None:
+        problem = None
+        try:
+            loaded = importlib.import_module(module) if isinstance(module, str) else module
+            self._register(name, loaded)
+        except Exception as error:
+            if self._strict:
+                raise
+            problem = f"{type(error).__name__}: {error}"
+            _log.warning("plugin %s is skipped: %s", name, problem)
+        owner = distribution.name if distribution else ""
+        version = distribution.version if distribution else ""
+        target = module if isinstance(module, str) else module.__name__
+        self.status.append(PluginStatus(name, target, owner, version, problem))
+
+    def _register(self, name: str, module: ModuleType) -> None:
+        spoken = getattr(module, "lightwell_api", None)
+        if spoken != API:
+            raise PluginError(
+                f"plugin {name} speaks version {spoken} of the hooks, this lightwell {API}",
+                where=module.__name__,
+                remedy=f"state `lightwell_api = {API}` in the module, or install a fitting version",
+            )
+        self._manager.register(module, name)
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            self._manager.unregister(module)
+            raise PluginError(str(error), remedy="the hooks are listed in docs/hooks.md") from error
+
+    @cached_property
+    def importers(self) -> Mapping[str, Any]:
+        """Every importer, by name."""
+        from lightwell.importers import Importer
+
+        return self._collect("provide_importers", Importer, lambda i: i.name)
+
+    @cached_property
+    def schemas(self) -> Mapping[str, Any]:
+        """Every entry class, by definition."""
+        from lightwell.model import Entry
+
+        return self._collect("provide_schemas", type, lambda s: s.definition, base=Entry)
+
+    @cached_property
+    def recipes(self) -> Mapping[str, Any]:
+        """Every recipe, by name."""
+        from lightwell.recipes import Recipe
+
+        return self._collect("provide_recipes", Recipe, lambda r: r.name)
+
+    @cached_property
+    def steps(self) -> Mapping[str, Any]:
+        """Every step, by the place of its function."""
+        from lightwell.steps import Step
+
+        return self._collect("provide_steps", Step, lambda s: s.reference)
+
+    @cached_property
+    def previews(self) -> Sequence[Any]:
+        """Every picture, in the order the plugins list them."""
+        from lightwell.previews import Preview
+
+        found = self._collect("provide_previews", Preview, lambda p: f"{p.of.__name__}.{p.name}")
+        return tuple(found.values())
+
+    @cached_property
+    def simulators(self) -> Mapping[str, Any]:
+        """Every simulator, by name."""
+        from lightwell.simulators import Simulator
+
+        return self._collect("provide_simulators", Simulator, lambda s: s.name)
+
+    def resolve(self, hook: str, **arguments: Any) -> Any:
+        """The first answer to a ``resolve_*`` hook, or None."""
+        return getattr(self._manager.hook, hook)(**arguments)
+
+    def tell(self, hook: str, **arguments: Any) -> None:
+        """Tell every plugin; a failure is logged with the plugin's name and goes no further."""
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            names = implementation.argnames
+            try:
+                implementation.function(*(arguments[name] for name in names))
+            except Exception:
+                _log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
+
+    def _collect(
+        self, hook: str, kind: type, key: Callable[[Any], str], base: type | None = None
+    ) -> Mapping[str, Any]:
+        found: dict[str, Any] = {}
+        owners: dict[str, str] = {}
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            owner = implementation.plugin_name
+            for item in self._asked(hook, implementation):
+                if not isinstance(item, kind) or (base and not issubclass(item, base)):
+                    self._fail(owner, f"{hook} returned {item!r}, which is not a {kind.__name__}")
+                    continue
+                name = key(item)
+                if name in found:
+                    raise PluginError(
+                        f"plugins {owners[name]} and {owner} both provide {name!r} in {hook}",
+                        remedy="uninstall one of them",
+                    )
+                found[name], owners[name] = item, owner
+        return found
+
+    def _asked(self, hook: str, implementation: Any) -> Iterable[Any]:
+        try:
+            return list(implementation.function())
+        except Exception as error:
+            if self._strict:
+                raise
+            self._fail(implementation.plugin_name, f"{hook} failed: {type(error).__name__}: {error}")
+            return []
+
+    def _fail(self, plugin: str, problem: str) -> None:
+        if self._strict:
+            raise PluginError(problem, where=f"plugin {plugin}")
+        _log.warning("plugin %s: %s", plugin, problem)
+        self.status = [
+            dataclasses.replace(s, problem=problem) if s.name == plugin else s for s in self.status
+        ]

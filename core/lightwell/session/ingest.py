@@ -1,0 +1,101 @@
+"""Ingest: a path becomes datasets, described by a file of their own and remembered."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightwell.datasets import Dataset, Given, ReplicaSummary, now
+from lightwell.errors import AmbiguousImporter, NoImporter
+from lightwell.files import File
+from lightwell.importers import Described, Importer
+from lightwell.manifests import build_manifest
+from lightwell.storage import replicas_of
+from lightwell.users import User
+
+if TYPE_CHECKING:
+    from lightwell.installation import Installation
+
+__all__ = ["choose_importer", "ingest"]
+
+
+def ingest(
+    installation: "Installation", path: str, options: Mapping[str, Any], *, owner: User, text: bool
+) -> list[Dataset]:
+    """Describe what stands at a path and put it into the catalog; twice is the same as once.
+
+    The description is on the disk before the catalog knows of it, and the catalog learns of a
+    dataset in one transaction, so that a crash leaves either all of a dataset or nothing.
+    Errors: InputError in one sentence for anything that cannot be described.
+    """
+    file = File(os.path.abspath(Path(path).expanduser()) if "://" not in path else path)
+    if not file.exists:
+        file.stat()
+    importer = choose_importer(installation, file)
+    given = importer.checked(options, text=text)
+    found = list(importer.describe(file, **given))
+    if not found:
+        raise NoImporter(f"importer {importer.name} found no entry", where=str(file))
+    recorded = {name: Given(value, by=owner.name) for name, value in given.items()}
+    return [_remember(installation, importer, file, one, recorded, owner) for one in found]
+
+
+def choose_importer(installation: "Installation", file: File) -> Importer:
+    """The one importer that claims a path.
+
+    Errors: NoImporter where none does, AmbiguousImporter where several do and no plugin decides.
+    """
+    plugins = installation.plugins
+    known: Mapping[str, Importer] = plugins.importers
+    claiming = [importer for importer in known.values() if importer.claims(file)]
+    if not claiming:
+        raise NoImporter(
+            f"no importer knows what {file.name} is",
+            where=str(file),
+            remedy=f"known formats are: {', '.join(sorted(known)) or 'none'}; "
+            "a plugin can add another",
+        )
+    if len(claiming) > 1:
+        chosen = plugins.resolve("resolve_importer", file=file, candidates=claiming)
+        if chosen is None:
+            names = ", ".join(sorted(i.name for i in claiming))
+            raise AmbiguousImporter(
+                f"several importers claim {file.name}: {names}",
+                where=str(file),
+                remedy="uninstall one, or let a plugin decide in resolve_importer",
+            )
+        return chosen  # type: ignore[no-any-return]
+    return claiming[0]
+
+
+def _remember(
+    installation: "Installation",
+    importer: Importer,
+    file: File,
+    described: Described,
+    options: Mapping[str, Given],
+    owner: User,
+) -> Dataset:
+    from lightwell.nexus import write_entry
+
+    members = [(part.file.relative_to(described.root), part.role) for part in described.parts]
+    manifest = build_manifest(described.root, members)
+    store = installation.stores.holding(described.root)
+    replicas = replicas_of(manifest, store, when=now(), by=owner.name)
+    total = sum(replica.size for replica in replicas)
+    summary = ReplicaSummary(store.name, store.tier, "online", len(replicas), total)
+    dataset = Dataset.of(
+        described.entry,
+        manifest,
+        kind="raw",
+        importer=importer.name,
+        path=str(file),
+        owner=owner.name,
+        entry_name=described.name,
+        options=options,
+        replicas=(summary,),
+    )
+    write_entry(installation.folder("entries") / f"{dataset.pid}.nxs", dataset.entry, manifest)
+    stored = installation.catalog.put(dataset, by=owner, replicas=replicas)
+    installation.plugins.tell("on_ingested", dataset=stored)
+    return stored

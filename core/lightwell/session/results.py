@@ -1,0 +1,246 @@
+"""Results: the arrays of a finished job become a NeXus file and a derived dataset."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightwell.datasets import Dataset, ManifestSummary, ReplicaSummary, now
+from lightwell.engines import Output
+from lightwell.engines.results import gather_arrays
+from lightwell.files import File
+from lightwell.manifests import Manifest, build_manifest
+from lightwell.model import (
+    ArrayRef,
+    Data,
+    Entry,
+    Instrument,
+    Note,
+    Parameters,
+    Process,
+)
+from lightwell.model.base import Group
+from lightwell.model.process import Parameter
+from lightwell.session.records import JobRecord
+from lightwell.storage import replicas_of
+from lightwell.users import User
+
+if TYPE_CHECKING:
+    from lightwell.installation import Installation
+    from lightwell.recipes import Recipe
+
+__all__ = ["MAIN_PROCESS", "RECORD_NOTE", "result_file", "store_result"]
+
+MAIN_PROCESS = "reconstruction"
+"""The group NXtomoproc names; it holds the job as a whole, the steps stand beside it."""
+
+RECORD_NOTE = "record"
+ARRAYS = "arrays.h5"
+
+
+def result_file(folder: Path, pid: str) -> Path:
+    """Where the NeXus file of a result stands in its folder."""
+    return folder / f"{pid}.nxs"
+
+
+def store_result(
+    installation: "Installation",
+    recipe: "Recipe[Any, Any]",
+    source: Dataset,
+    output: Output,
+    record: JobRecord,
+    pid: str,
+    folder: Path,
+    owner: User,
+) -> Dataset:
+    """Write the NeXus file of a result and catalogue it; the file comes last, and whole."""
+    from lightwell.nexus import write_entry
+
+    refs = gather_arrays(output, folder / ARRAYS)
+    entry = _entry(installation, recipe, source, output, record, refs)
+    path = result_file(folder, pid)
+    arrays = sorted(output.folder.glob("seg_*.h5"))
+    inner = [(ARRAYS, "arrays"), *((os.path.relpath(p, folder), "segment") for p in arrays)]
+    write_entry(path, entry, build_manifest(File(folder), inner), replace=True)
+    manifest = build_manifest(File(folder), [(path.name, "master"), *inner])
+    dataset = _dataset(installation, manifest, entry, source, record, pid, path, owner.name)
+    stored = installation.catalog.put(
+        dataset,
+        by=owner,
+        replicas=replicas_of(
+            manifest, installation.stores.holding(path), when=now(), by=owner.name, method="job"
+        ),
+    )
+    installation.plugins.tell("on_job_finished", dataset=stored)
+    return stored
+
+
+def _dataset(
+    installation: "Installation",
+    manifest: Manifest,
+    entry: Entry,
+    source: Dataset,
+    record: JobRecord,
+    pid: str,
+    path: Path,
+    owner: str,
+) -> Dataset:
+    store = installation.stores.holding(path)
+    return Dataset(
+        pid=pid,
+        kind="derived",
+        importer="lightwell",
+        path=str(path),
+        entry=entry,
+        summary=ManifestSummary.of(manifest),
+        owner=owner,
+        entry_name="entry",
+        proposal=source.proposal,
+        derived_from=tuple(sorted({facts["pid"] for facts in record.inputs.values()})),
+        job=record.to_json(),
+        replicas=(
+            ReplicaSummary(store.name, store.tier, "online", len(manifest.files), manifest.size),
+        ),
+        file_list=manifest,
+    )
+
+
+def _entry(
+    installation: "Installation",
+    recipe: "Recipe[Any, Any]",
+    source: Dataset,
+    output: Output,
+    record: JobRecord,
+    refs: Mapping[str, ArrayRef],
+) -> Entry:
+    definition = output.product.result_definition
+    schema = installation.plugins.schemas.get(definition, Entry) if definition else Entry
+    described = source.entry
+    instrument = described.instrument
+    if instrument is not None:
+        kept = {n: getattr(instrument, n) for n in ("name", "source", "beam", "monochromator")}
+        instrument = Instrument(**{n: _without_arrays(g) for n, g in kept.items()})
+    return schema(  # type: ignore[no-any-return]
+        title=f"{described.title or Path(source.path).stem}: {recipe.name}",
+        start_time=described.start_time,
+        end_time=described.end_time,
+        experiment_identifier=described.experiment_identifier,
+        technique=described.technique,
+        instrument=instrument,
+        sample=_without_arrays(described.sample),
+        users=described.users,
+        process=_processes(recipe, record, source),
+        data={"data": _data(described, output, refs)},
+        default="data",
+    )
+
+
+def _without_arrays(group: Any) -> Any:
+    """A group of the input without its arrays, which belong to the input's own files."""
+    if not isinstance(group, Group):
+        return group
+    changes: dict[str, Any] = {}
+    for name in type(group).model_fields:
+        value = getattr(group, name)
+        if isinstance(value, ArrayRef):
+            changes[name] = None
+        elif isinstance(value, Group):
+            changes[name] = _without_arrays(value)
+    return group.model_copy(update=changes)
+
+
+def _processes(
+    recipe: "Recipe[Any, Any]", record: JobRecord, source: Dataset
+) -> dict[str, Process]:
+    date = datetime.now(UTC)
+    version = record.environment["lightwell"]
+    values = {
+        name: Parameter(value=_scalar(facts["value"]), unit=facts["unit"])
+        for name, facts in record.parameters.items()
+    }
+    values["raw_file"] = Parameter(value=source.path)
+    note = Note(
+        type="application/json",
+        description="recipe, parameters, inputs and environment of the job",
+        data=json.dumps(record.to_json(), sort_keys=True),
+    )
+    found = {
+        MAIN_PROCESS: Process(
+            program="lightwell",
+            version=version,
+            date=date,
+            sequence_index=1,
+            parameters=Parameters(values=values),
+            notes={RECORD_NOTE: note},
+        )
+    }
+    for index, step in enumerate(recipe.steps()):
+        own = {
+            slot.parameter.name: values[address]
+            for address, slot in recipe.slots.items()
+            if slot.step == index
+        }
+        found[f"{index + 1:02d}_{step.name}"] = Process(
+            program=step.reference,
+            version=version,
+            date=date,
+            sequence_index=index + 2,
+            parameters=Parameters(values=own),
+        )
+    return found
+
+
+def _scalar(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
+
+
+def _data(source: Entry, output: Output, refs: Mapping[str, ArrayRef]) -> Data:
+    """The arrays of the last product to plot: the first is the signal, with its axes."""
+    dims = output.product.dims()
+    signal = next(iter(dims))
+    names = dims[signal].names
+    fields = dict(refs)
+    axes = []
+    known = output.product.coordinates(source, _lengths(output, refs))
+    for axis, length in zip(names, refs[signal].shape, strict=True):
+        coordinate = known.get(axis)
+        label = (coordinate.label if coordinate else None) or axis
+        label = label if label not in fields else f"{label}_axis"
+        fields[label] = _axis(output, axis, length, coordinate)
+        axes.append(label)
+    return Data(
+        title=signal,
+        signal=signal,
+        axes=tuple(axes),
+        fields=fields,
+        interpretation="image" if len(names) >= 2 else None,  # noqa: PLR2004
+    )
+
+
+def _lengths(output: Output, refs: Mapping[str, ArrayRef]) -> dict[str, int]:
+    dims = output.product.dims()
+    lengths = {
+        axis: length
+        for name, ref in refs.items()
+        for axis, length in zip(dims[name].names, ref.shape, strict=True)
+    }
+    return {**lengths, output.axis: output.length}
+
+
+def _axis(output: Output, axis: str, length: int, known: Any) -> ArrayRef:
+    """The values along an axis: the product's own, else counted in pixels."""
+    points = list(output.points) if axis == output.axis else list(range(length))
+    values = [float(known.values[p]) for p in points] if known else [float(p) for p in points]
+    unit = known.unit if known else "pixel"
+    if length > 1 and _is_even(values):
+        return ArrayRef.even(values[0], values[-1], length, unit)
+    return ArrayRef.concatenate(*(ArrayRef.constant(v, 1, unit) for v in values))
+
+
+def _is_even(values: list[float]) -> bool:
+    step = (values[-1] - values[0]) / (len(values) - 1)
+    return all(
+        abs(v - values[0] - i * step) <= 1e-9 * (abs(step) + abs(v)) for i, v in enumerate(values)
+    )

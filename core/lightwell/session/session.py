@@ -1,0 +1,234 @@
+"""A session: an installation opened by one user; the verbs live here."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from lightwell.access import EverythingForTheLocalUser
+from lightwell.catalog.query import EVERY, Query
+from lightwell.datasets import Dataset, make_pid
+from lightwell.engines import Event, JobSpec
+from lightwell.errors import MissingMetadata, UnknownName
+from lightwell.installation import Installation
+from lightwell.session.ingest import ingest
+from lightwell.session.jobs import REPORT, Job, JobPlan, input_sources, parse_slices
+from lightwell.session.records import Slices, input_record, job_identity
+from lightwell.settings import parse_size
+from lightwell.stacks import LazyArray, open_array
+from lightwell.users import User, local_user
+from lightwell.words import nearest
+
+if TYPE_CHECKING:
+    from lightwell.catalog.protocol import Catalog, Page
+    from lightwell.recipes import Recipe
+    from lightwell.session.replay import Replayed
+    from lightwell.simulators import Simulated
+
+__all__ = ["Session", "open"]
+
+
+def open(  # noqa: A001  (people write lightwell.open)
+    path: str | os.PathLike[str] | None = None,
+    *,
+    user: User | str | None = None,
+    plugins: Sequence[ModuleType | str] = (),
+) -> "Session":
+    """Open the installation a settings file describes, or the default one, as a user.
+
+    path : a `lightwell.toml`; without it ./lightwell.toml if there is one, else the defaults;
+    user : who works, for services; without it whoever runs the process.
+    Errors: ParameterError for settings that are wrong.
+    """
+    who = local_user() if user is None else User(user) if isinstance(user, str) else user
+    return Session(Installation.configured(path, plugins=plugins), who)
+
+
+class Session:
+    """What one user does with an installation: ingest, find, run, replay."""
+
+    def __init__(self, installation: Installation, user: User) -> None:
+        self.installation = installation
+        self.user = user
+
+    @cached_property
+    def catalog(self) -> "Catalog":
+        """The catalog as this user may see it."""
+        allowed = EverythingForTheLocalUser(local_user()).restriction(self.user)
+        return self.installation.catalog.as_seen_through([allowed])
+
+    def ingest(self, path: str | os.PathLike[str], *, text: bool = False, **options: Any) -> list[Dataset]:
+        """Describe and remember what stands at a path; a file may hold several datasets.
+
+        options : the importer's own, for what the files do not say; text : they were typed.
+        Errors: InputError in one sentence.
+        """
+        return ingest(
+            self.installation, os.fspath(path), options, owner=self.user, text=text
+        )
+
+    def get(self, pid: str) -> Dataset:
+        """The dataset of that pid.
+
+        Errors: NotFound.
+        """
+        return self.catalog.get(pid)
+
+    def find(self, query: Query = EVERY, *, limit: int = 20, cursor: str | None = None) -> "Page":
+        """The newest datasets a query is true of, a page at a time."""
+        return self.catalog.find(query, limit=limit, cursor=cursor)
+
+    def recipe(self, name: str) -> "Recipe[Any, Any]":
+        """The recipe of that name.
+
+        Errors: UnknownName with the nearest one.
+        """
+        recipes = self.installation.plugins.recipes
+        if name not in recipes:
+            raise UnknownName(f"there is no recipe '{name}'", remedy=nearest(name, recipes))
+        return recipes[name]  # type: ignore[no-any-return]
+
+    def plan(
+        self,
+        recipe: "str | Recipe[Any, Any]",
+        dataset: Dataset | str,
+        parameters: Mapping[str, Any],
+        *,
+        slices: Slices | str | None = None,
+        memory: int | str | None = None,
+        workers: int | None = None,
+        using: Mapping[str, Dataset | str] | None = None,
+        text: bool = False,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> JobPlan:
+        """Work out everything a job needs, without starting it.
+
+        Errors: InputError for a recipe, parameter, dataset or file that does not fit.
+        """
+        chosen = self.recipe(recipe) if isinstance(recipe, str) else recipe
+        roles = list(chosen.inputs())
+        given = {roles[0]: dataset, **(using or {})}
+        unknown = [role for role in given if role not in roles]
+        if unknown:
+            raise UnknownName(f"{chosen.name} has no input '{unknown[0]}'", remedy=nearest(unknown[0], roles))
+        inputs = {role: self.get(d) if isinstance(d, str) else self._whole(d) for role, d in given.items()}
+        main = inputs[roles[0]]
+        self._check_schema(chosen, main)
+        settings = chosen.settings(parameters, main.entry.lookup, text=text)
+        cut = parse_slices(slices) if isinstance(slices, str) else slices
+        records = {role: input_record(d) for role, d in inputs.items()}
+        key = job_identity(chosen, settings, records, cut)
+        pid = make_pid(key, chosen.name)
+        previews = self.installation.plugins.previews
+        spec = JobSpec(
+            chosen,
+            input_sources(chosen, inputs),
+            settings,
+            self.installation.home / "results" / pid,
+            parse_size(memory) if memory is not None else self.installation.memory,
+            workers or self.installation.workers,
+            slices=cut,
+            on_event=on_event,
+            glimpses=[(p.of, p.along) for p in previews],
+        )
+        return JobPlan(self.installation, chosen, inputs, records, spec, key, pid)
+
+    def run(
+        self,
+        recipe: "str | Recipe[Any, Any]",
+        dataset: Dataset | str,
+        *,
+        slices: Slices | str | None = None,
+        memory: int | str | None = None,
+        workers: int | None = None,
+        using: Mapping[str, Dataset | str] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        **parameters: Any,
+    ) -> Job:
+        """Start a recipe on a dataset; what was computed before is not computed again.
+
+        slices : start, stop and step along the result's axis; memory : the budget of the job;
+        using : datasets for the recipe's other inputs, by role.
+        Errors: InputError before anything starts; the job's `result` raises the rest.
+        """
+        plan = self.plan(
+            recipe,
+            dataset,
+            parameters,
+            slices=slices,
+            memory=memory,
+            workers=workers,
+            using=using,
+            on_event=on_event,
+        )
+        return self.start(plan)
+
+    def start(self, plan: JobPlan) -> Job:
+        """Start a planned job, or find that it was done before."""
+
+        def work(engine: Any) -> Dataset:
+            return plan.finished() or plan.execute(engine, self.user)
+
+        return Job(work)
+
+    def report(self, dataset: Dataset) -> dict[str, Any]:
+        """Timings, pictures and facts about the host of the job that made a dataset."""
+        path = Path(dataset.path).parent / REPORT
+        found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        return found
+
+    def array(self, dataset: Dataset, path: str | None = None) -> LazyArray:
+        """An array of a dataset, unread: the one to plot, or that at a path of the entry.
+
+        Errors: MissingMetadata where the entry has none there; MissingSource naming a file that
+        is gone when it is read.
+        """
+        whole = self._whole(dataset)
+        entry = whole.entry
+        if path is None:
+            data = entry.data.get(entry.default or "data")
+            ref = data.fields.get(data.signal) if data and data.signal else None
+        else:
+            ref = entry.lookup(path)
+        if ref is None:
+            raise MissingMetadata(f"{dataset.pid} has no array at {path or 'its default'}")
+        return open_array(ref, whole.manifest)
+
+    def replay(self, result: str | os.PathLike[str], **options: Any) -> "Replayed":
+        """Compute a result again from its record and say whether it is equal.
+
+        result : the pid, or the path of the NeXus file.
+        Errors: InputError naming the input or the parameter that is not what it was.
+        """
+        from lightwell.session.replay import replay
+
+        return replay(self, os.fspath(result), **options)
+
+    def simulate(
+        self, name: str, path: str | os.PathLike[str], *, text: bool = False, **parameters: Any
+    ) -> "Simulated":
+        """Write a simulated scan with known truth; text says that the parameters were typed.
+
+        Errors: UnknownName, ParameterError.
+        """
+        simulators = self.installation.plugins.simulators
+        if name not in simulators:
+            raise UnknownName(f"there is no simulator '{name}'", remedy=nearest(name, simulators))
+        return simulators[name].run(Path(path), parameters, text=text)  # type: ignore[no-any-return]
+
+    def _whole(self, dataset: Dataset) -> Dataset:
+        """The dataset with its list of files, which a listing leaves out."""
+        return dataset if dataset.file_list is not None else self.get(dataset.pid)
+
+    def _check_schema(self, recipe: "Recipe[Any, Any]", dataset: Dataset) -> None:
+        definition = dataset.definition
+        known = self.installation.plugins.schemas
+        if definition and definition not in known:
+            raise UnknownName(
+                f"{dataset.pid} is described by {definition}, which no plugin here knows",
+                where=dataset.path,
+                remedy=f"install the plugin it came with to run {recipe.name} on it",
+            )

@@ -1,0 +1,370 @@
+"""Arrays that lie in files, as one lazy array that reads only what it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+from lightwell.errors import MissingSource, ParameterError, UnreadableFile
+from lightwell.model.arrays import ArrayRef, ConstantPart, EvenPart, FilePart
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from lightwell.files import File
+    from lightwell.manifests import Manifest
+
+    Selection: TypeAlias = tuple[slice | npt.NDArray[np.integer[Any]], ...]
+
+__all__ = ["ArrayInMemory", "LazyArray", "open_array", "take"]
+
+
+@runtime_checkable
+class LazyArray(Protocol):
+    """An array somewhere else: shape and type are known, values are read on demand.
+
+    It is picklable, so that a worker process can read its own part. A selection holds one slice
+    (positive step) per axis, missing ones meaning everything; the first axis may also be
+    selected by an array of indices in any order.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        """Return the selected values; raises `MissingSource` or `UnreadableFile`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayInMemory:
+    """An array that is here already, where a lazy one is expected."""
+
+    values: npt.NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.values.dtype
+
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        """Return the selected values, a copy where the selection is not a plain slice."""
+        return self.values[selection]
+
+
+@dataclass(frozen=True)
+class _Even:
+    """Values at equal distances from `first` to `last`, both included."""
+
+    first: float
+    last: float
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        import numpy as np
+
+        # The formula of `EvenPart.values`, so that both give the same bits.
+        index = np.arange(self.shape[0], dtype=np.float64)[selection]
+        steps = max(self.shape[0] - 1, 1)
+        values = (self.first * (steps - index) + self.last * index) / steps
+        return values.astype(self.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """One value everywhere."""
+
+    value: float
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        import numpy as np
+
+        whole = np.broadcast_to(np.asarray(self.value, dtype=self.dtype), self.shape)
+        return np.ascontiguousarray(whole[selection])
+
+
+@dataclass(frozen=True)
+class _Hdf5Frames:
+    """HDF5 datasets (file, path inside) that are a frame of a stack each, opened one at a time."""
+
+    places: tuple[tuple[str, str], ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    roots: tuple[str, ...] | None = None
+
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        import numpy as np
+
+        first, rest = _completed(selection, self.shape)
+        result = np.empty((len(first), *_shape_of(rest, self.shape[1:])), dtype=self.dtype)
+        for position, index in enumerate(first):
+            path, inner = self.places[index]
+            result[position] = self._frame(path, inner, rest)
+        return result
+
+    def _frame(self, path: str, inner: str, selection: tuple[slice, ...]) -> npt.NDArray[Any]:
+        from lightwell.hdf5 import Hdf5Array
+
+        if not Path(path).exists():
+            raise MissingSource(
+                f"{Path(path).name} is listed in the manifest, but is not there",
+                where=path,
+                remedy="Stage or restore the file",
+            )
+        return Hdf5Array(path, inner, self.shape[1:], self.dtype, self.roots).read(selection)
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """The members `start … start + count` of the first axis of another lazy array."""
+
+    source: LazyArray
+    start: int
+    count: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.count, *self.source.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.source.dtype
+
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        first, rest = _completed(selection, self.shape)
+        return _gathered(self.source, first + self.start, rest)
+
+
+@dataclass(frozen=True, eq=False)
+class _Taken:
+    """Members of the first axis of another lazy array, in an order of one's own."""
+
+    source: LazyArray
+    indices: npt.NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.indices), *self.source.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.source.dtype
+
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        first, rest = _completed(selection, self.shape)
+        return _gathered(self.source, self.indices[first], rest)
+
+
+@dataclass(frozen=True, eq=False)
+class _Joined:
+    """Lazy arrays one after the other along the first axis."""
+
+    parts: tuple[LazyArray, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        import numpy as np
+
+        first, rest = _completed(selection, self.shape)
+        result = np.empty((len(first), *_shape_of(rest, self.shape[1:])), dtype=self.dtype)
+        start = 0
+        for part in self.parts:
+            stop = start + part.shape[0]
+            mine = np.flatnonzero((first >= start) & (first < stop))
+            if len(mine):
+                result[mine] = _gathered(part, first[mine] - start, rest)
+            start = stop
+        return result
+
+
+def take(lazy: LazyArray, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> LazyArray:
+    """Return the members `indices` of the first axis, in that order, still unread.
+
+    >>> import numpy as np
+    >>> take(ArrayInMemory(np.array([10, 11, 12])), [2, 0]).read()
+    array([12, 10])
+
+    Raises `ParameterError` for an index outside the array.
+    """
+    import numpy as np
+
+    checked = _within(np.asarray(indices, dtype=np.intp).reshape(-1), lazy.shape[0])
+    if isinstance(lazy, _Taken):
+        return _Taken(lazy.source, lazy.indices[checked])
+    return _Taken(lazy, checked)
+
+
+def open_array(
+    ref: ArrayRef, manifest: Manifest, *, roots: Sequence[Path] | None = None
+) -> LazyArray:
+    """Return the array a description leads to, unread, joined over all its parts.
+
+    `roots`, if given, are the folders that links inside HDF5 files may lead into.
+    Raises `MissingSource` naming a file that is not there, and `UnreadableFile` if the files
+    hold another shape than the description says.
+    """
+    import numpy as np
+
+    # JAX takes the machine's own byte order only, and that is what every part reads as.
+    shape, dtype = tuple(ref.shape), np.dtype(ref.dtype).newbyteorder("=")
+    parts = tuple(_open_part(part, shape, dtype, manifest, roots) for part in ref.parts)
+    for part in parts:
+        if part.shape[1:] != shape[1:]:
+            raise _another_shape(part.shape, shape, manifest)
+    if len(parts) == 1 and parts[0].shape == shape and parts[0].dtype == dtype:
+        return parts[0]
+    found = sum(part.shape[0] for part in parts) if shape else 0
+    if not shape or found != shape[0]:
+        raise _another_shape((found, *shape[1:]), shape, manifest)
+    return _Joined(parts, shape, dtype)
+
+
+def _another_shape(
+    found: tuple[int, ...], expected: tuple[int, ...], manifest: Manifest
+) -> UnreadableFile:
+    return UnreadableFile(
+        f"an array of shape {expected} was described, the files hold {found}",
+        where=manifest.root,
+        remedy="The files changed since they were ingested; ingest them again",
+    )
+
+
+def _open_part(
+    part: FilePart | EvenPart | ConstantPart,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    manifest: Manifest,
+    roots: Sequence[Path] | None,
+) -> LazyArray:
+    if isinstance(part, EvenPart):
+        return _Even(part.first, part.last, (part.count,), dtype)
+    if isinstance(part, ConstantPart):
+        return _Constant(part.value, (part.count, *shape[1:]), dtype)
+    files = _files_of(part, manifest)
+    opened = _open_files(part, files, shape, dtype, roots)
+    if not opened.shape:
+        return opened
+    count = opened.shape[0] - part.start if part.count is None else part.count
+    if part.start == 0 and count == opened.shape[0]:
+        return opened
+    if part.start + count > opened.shape[0]:
+        raise _another_shape(opened.shape, (part.start + count, *opened.shape[1:]), manifest)
+    return _Window(opened, part.start, count)
+
+
+def _files_of(part: FilePart, manifest: Manifest) -> list[File]:
+    """Return the one file or all files of the role; the first one is there."""
+    if part.file:
+        return [manifest.present_file(part.file)]
+    names = [file.name for file in manifest.by_role(part.role or "")]
+    if not names:
+        raise MissingSource(
+            f"the manifest has no file of the role {part.role!r}", where=manifest.root
+        )
+    # Looking for 10,000 files here would cost seconds; a later one is looked for when it is read.
+    return [manifest.present_file(names[0]), *(manifest.file(name) for name in names[1:])]
+
+
+def _open_files(
+    part: FilePart,
+    files: list[File],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    roots: Sequence[Path] | None,
+) -> LazyArray:
+    """Open an array in one file, or files (or new axes) of one frame each, in its container."""
+    if part.container == "tiff":
+        from lightwell.containers.tiff import TiffStack
+
+        return TiffStack(files)
+    if part.container != "hdf5":
+        raise _unknown_container(part)
+    from lightwell.hdf5 import Hdf5Array
+
+    if part.role or part.new_axis:
+        places = tuple((str(file.local_path()), part.path) for file in files)
+        # Frames are opened when they are read; that they are shaped alike is checked then.
+        names = None if roots is None else tuple(str(root) for root in roots)
+        return _Hdf5Frames(places, (len(places), *shape[1:]), dtype, names)
+    return Hdf5Array.find(files[0].local_path(), part.path, roots=roots)
+
+
+def _unknown_container(part: FilePart) -> UnreadableFile:
+    return UnreadableFile(
+        f"arrays in containers of kind {part.container!r} cannot be read",
+        where=part.file or part.role,
+        remedy="Known are hdf5 and tiff; install the plugin that described this dataset",
+    )
+
+
+def _completed(
+    selection: Selection, shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.intp], tuple[slice, ...]]:
+    """Return the indices along the first axis and one slice for every other axis."""
+    import numpy as np
+
+    if len(selection) > len(shape):
+        raise ParameterError(f"{len(selection)} selections for an array of {len(shape)} axes")
+    full = (*selection, *(slice(None),) * (len(shape) - len(selection)))
+    head, rest = full[0], full[1:]
+    if any(not isinstance(each, slice) or (each.step or 1) < 1 for each in rest):
+        raise ParameterError(
+            "axes after the first are selected by slices with positive steps",
+            remedy="Read the slice, then pick from the array that was read",
+        )
+    if isinstance(head, slice):
+        first = np.arange(shape[0], dtype=np.intp)[head]
+    else:
+        first = _within(np.asarray(head, dtype=np.intp), shape[0])
+    return first, tuple(each for each in rest if isinstance(each, slice))
+
+
+def _within(indices: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.intp]:
+    """Return indices counted from the start; raises `ParameterError` for one outside."""
+    import numpy as np
+
+    counted = np.where(indices < 0, indices + length, indices)
+    outside = (counted < 0) | (counted >= length)
+    if outside.any():
+        raise ParameterError(f"index {indices[outside][0]} of an axis of length {length}")
+    return counted
+
+
+def _gathered(
+    source: LazyArray, indices: npt.NDArray[np.intp], rest: tuple[slice, ...]
+) -> npt.NDArray[Any]:
+    """Read members of the first axis in any order, asking the source for each one once.
+
+    Files are asked in rising order, by a slice where the members are evenly spaced: HDF5 reads
+    a slice many times faster than a list of indices, and refuses one that is not rising.
+    """
+    import numpy as np
+
+    if not len(indices):
+        return np.empty((0, *_shape_of(rest, source.shape[1:])), dtype=source.dtype)
+    wanted, places = np.unique(indices, return_inverse=True)
+    steps = np.diff(wanted)
+    if len(wanted) == 1 or (steps == steps[0]).all():
+        step = int(steps[0]) if len(steps) else 1
+        values = source.read((slice(int(wanted[0]), int(wanted[-1]) + 1, step), *rest))
+    else:
+        values = source.read((wanted, *rest))
+    in_order = len(wanted) == len(indices) and bool((places[1:] > places[:-1]).all())
+    return values if in_order else values[places]
+
+
+def _shape_of(selection: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape a selection by slices gives."""
+    sizes = (len(range(*each.indices(size))) for each, size in zip(selection, shape, strict=True))
+    return tuple(sizes)

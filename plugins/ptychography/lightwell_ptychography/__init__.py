@@ -1,0 +1,1 @@
+"""Ptychography: a plugin that loads and offers nothing yet."""

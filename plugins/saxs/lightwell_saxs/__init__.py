@@ -1,0 +1,1 @@
+"""Small- and wide-angle scattering: a plugin that loads and offers nothing yet."""

@@ -1,0 +1,1 @@
+"""Parallel-beam tomography: from flat-field correction to reconstructed slices."""

@@ -1,0 +1,1 @@
+"""Pure functions of tomography on arrays; importing this package costs nothing."""

@@ -1,0 +1,63 @@
+"""What tomography adds to lightwell; everything heavy is imported when it is asked for."""
+
+from typing import TYPE_CHECKING, Any
+
+from lightwell.hooks import hookimpl
+
+if TYPE_CHECKING:
+    from lightwell.importers import Importer
+    from lightwell.model import Entry
+    from lightwell.previews import Preview
+    from lightwell.recipes import Recipe
+    from lightwell.simulators import Simulator
+    from lightwell.steps import Step
+
+lightwell_api = 1
+
+
+@hookimpl
+def provide_importers() -> "list[Importer]":
+    from lightwell_tomography.importers import DataExchange, NXtomo, TiffFolder
+
+    return [DataExchange(), NXtomo(), TiffFolder()]
+
+
+@hookimpl
+def provide_schemas() -> "list[type[Entry]]":
+    from lightwell_tomography.schema import Reconstruction, Tomography
+
+    return [Tomography, Reconstruction]
+
+
+@hookimpl
+def provide_steps() -> "list[Step]":
+    from lightwell_tomography import steps
+
+    return [
+        steps.normalise,
+        steps.minus_log,
+        steps.remove_stripes,
+        steps.find_axis,
+        steps.reconstruct,
+    ]
+
+
+@hookimpl
+def provide_recipes() -> "list[Recipe[Any, Any]]":
+    from lightwell_tomography.recipes import gridrec
+
+    return [gridrec]
+
+
+@hookimpl
+def provide_previews() -> "list[Preview]":
+    from lightwell_tomography.previews import PREVIEWS
+
+    return list(PREVIEWS)
+
+
+@hookimpl
+def provide_simulators() -> "list[Simulator]":
+    from lightwell_tomography.simulate import tomography
+
+    return [tomography]

@@ -1,0 +1,149 @@
+"""What flows through a tomographic recipe."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Self
+
+from lightwell import Array, ArrayRef, Dims, Entry, Product
+from lightwell.errors import InputError, MissingMetadata
+from lightwell.products import Coordinate
+from lightwell.stacks import ArrayInMemory, LazyArray, take
+from lightwell_tomography.schema import DARK, FLAT, PROJECTION
+
+__all__ = ["Projections", "Scan", "Sinograms", "Volume"]
+
+
+class Scan(Product):
+    """Projections as they were counted, and which flats serve each of them.
+
+    The flats taken at one moment are averaged; a projection between two such moments gets the
+    two averages in proportion to their nearness (see kernels.flatfield).
+    """
+
+    frames: Annotated[Array, Dims("angle", "row", "x", unit="counts")]
+    flats: Annotated[Array, Dims("flat", "row", "x", unit="counts")]
+    darks: Annotated[Array, Dims("dark", "row", "x", unit="counts")]
+    angles: Annotated[Array, Dims("angle", unit="degree")]
+    flat_average: Annotated[Array, Dims("moment", "flat")]
+    flat_before: Annotated[Array, Dims("angle")]
+    flat_after: Annotated[Array, Dims("angle")]
+    flat_share: Annotated[Array, Dims("angle")]
+
+    @classmethod
+    def taken(
+        cls, frames: Any, flats: Any, darks: Any, angles: Any, flat_positions: Any = None
+    ) -> Self:
+        """Make a scan from arrays in memory.
+
+        flat_positions : (flat) how many projections were taken before each flat; all flats at
+        one moment if it is not given.
+        """
+        import numpy as np
+
+        positions = np.zeros(len(flats)) if flat_positions is None else flat_positions
+        weights = _weights(len(frames), positions)
+        return cls.of(frames=frames, flats=flats, darks=darks, angles=angles, **weights)
+
+    @classmethod
+    def load(
+        cls, entry: Entry, open_array: Callable[[ArrayRef], LazyArray]
+    ) -> Mapping[str, LazyArray]:
+        """Pick projections, flats and darks out of the stack by the image key.
+
+        Errors: MissingMetadata for a scan without stack, key, angles, flats or darks; InputError
+        where the key or the angles do not fit the stack.
+        """
+        import numpy as np
+
+        stack = open_array(_needed(entry, "instrument.detector.data"))
+        key = np.asarray(open_array(_needed(entry, "instrument.detector.image_key")).read())
+        angles = open_array(_needed(entry, "sample.rotation_angle"))
+        _check_lengths(stack, key, angles)
+        where = {kind: np.flatnonzero(key == kind) for kind in (PROJECTION, FLAT, DARK)}
+        for kind, name in ((PROJECTION, "projections"), (FLAT, "flat fields"), (DARK, "dark fields")):
+            if not len(where[kind]):
+                raise MissingMetadata(
+                    f"the scan has no {name} (no image_key {kind} among {len(key)} frames)",
+                    remedy="ingest the scan together with the files that hold them",
+                )
+        projections = where[PROJECTION]
+        degrees = np.asarray(take(angles, projections).read(), np.float64)
+        if not np.isfinite(degrees).all():
+            raise InputError(
+                f"{int((~np.isfinite(degrees)).sum())} of {len(degrees)} angles are not numbers",
+                remedy="give them: --set first_angle=… --set last_angle=… when you ingest",
+            )
+        before = np.searchsorted(projections, where[FLAT])
+        weights = _weights(len(projections), before)
+        return {
+            "frames": take(stack, projections),
+            "flats": take(stack, where[FLAT]),
+            "darks": take(stack, where[DARK]),
+            "angles": ArrayInMemory(degrees),
+            **{name: ArrayInMemory(value) for name, value in weights.items()},
+        }
+
+
+class Projections(Product):
+    """Transmission of the sample at every angle."""
+
+    transmission: Annotated[Array, Dims("angle", "row", "x")]
+    angles: Annotated[Array, Dims("angle", unit="degree")]
+
+
+class Sinograms(Product):
+    """Line integrals of the attenuation, in units of one pixel."""
+
+    attenuation: Annotated[Array, Dims("angle", "row", "x")]
+    angles: Annotated[Array, Dims("angle", unit="degree")]
+
+
+class Volume(Product):
+    """Attenuation of the sample in every voxel."""
+
+    result_definition = "NXtomoproc"
+
+    data: Annotated[Array, Dims("row", "y", "x", unit="1/pixel")]
+
+    @classmethod
+    def coordinates(cls, entry: Entry, lengths: Mapping[str, int]) -> Mapping[str, Coordinate]:
+        """z, y and x from the rotation axis, in metre where the entry knows the pixel size."""
+        pixel = entry.lookup("canonical.pixel_size")
+        size, unit = (float(pixel), "m") if pixel else (1.0, "pixel")
+        found = {"row": Coordinate([size * i for i in range(lengths["row"])], unit, "z")}
+        for axis in ("y", "x"):
+            middle = (lengths[axis] - 1) / 2
+            values = [size * (i - middle) for i in range(lengths[axis])]
+            found[axis] = Coordinate(values, unit, axis)
+        return found
+
+
+def _weights(frames: int, positions: Any) -> dict[str, Any]:
+    import numpy as np
+
+    from lightwell_tomography.kernels.flatfield import flat_weights
+
+    weights = flat_weights(np.arange(frames), positions)
+    names = ("flat_average", "flat_before", "flat_after", "flat_share")
+    return dict(zip(names, weights, strict=True))
+
+
+def _needed(entry: Entry, path: str) -> ArrayRef:
+    found = entry.lookup(path)
+    if not isinstance(found, ArrayRef):
+        raise MissingMetadata(
+            f"the scan has no {path}", remedy="look at it with `lightwell show PID`"
+        )
+    return found
+
+
+def _check_lengths(stack: LazyArray, key: Any, angles: LazyArray) -> None:
+    if len(stack.shape) != 3:  # noqa: PLR2004
+        raise InputError(f"the frames have shape {stack.shape}, not (frame, row, x)")
+    for name, length in (("image keys", len(key)), ("angles", angles.shape[0])):
+        if length != stack.shape[0]:
+            raise InputError(
+                f"there are {length} {name} for {stack.shape[0]} frames",
+                remedy="ingest the scan with --set first_angle=… --set last_angle=…"
+                if name == "angles"
+                else "check the file the instrument wrote",
+            )

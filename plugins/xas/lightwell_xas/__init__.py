@@ -1,0 +1,1 @@
+"""X-ray absorption spectroscopy: a plugin that loads and offers nothing yet."""
