@@ -50,8 +50,8 @@ class Importer(ABC):
         """True if this importer can describe the file or folder; looks, but reads no arrays."""
 
     @abstractmethod
-    def describe(self, file: File, /, **options: Any) -> Iterable[Described]:
-        """Yield the entries of the file.
+    def describe(self, file: File, /, *args: Any, **options: Any) -> Iterable[Described]:
+        """Yield the entries of the file; a subclass names its own options, keyword-only.
 
         Errors: InputError naming what is missing or wrong, and where.
         """

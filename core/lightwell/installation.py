@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from lightwell.errors import ParameterError
 from lightwell.plugins import Plugins
 from lightwell.settings import Settings, find_settings
 
@@ -47,9 +48,18 @@ class Installation:
         return self.settings.home
 
     def folder(self, *names: str) -> Path:
-        """A folder below the home, made when it is first needed."""
+        """A folder below the home, made when it is first needed.
+
+        Errors: ParameterError where it cannot be made.
+        """
         path = self.home.joinpath(*names)
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ParameterError(
+                f"the home of the installation cannot be used ({error})",
+                remedy="set LIGHTWELL_HOME, or home in lightwell.toml, to a folder of your own",
+            ) from error
         return path
 
     @cached_property

@@ -42,7 +42,11 @@ class Plugins:
     """
 
     def __init__(
-        self, modules: Sequence[ModuleType | str] = (), *, discover: bool = True, strict: bool = False
+        self,
+        modules: Sequence[ModuleType | str] = (),
+        *,
+        discover: bool = True,
+        strict: bool = False,
     ) -> None:
         self._manager = pluggy.PluginManager("lightwell")
         self._manager.add_hookspecs(Hooks)
@@ -53,7 +57,8 @@ class Plugins:
                 self._enter(point.name, point.value, point.dist)
         for module in modules:
             name = module if isinstance(module, str) else module.__name__
-            self._enter(name, module, None)
+            if name not in {status.module for status in self.status}:
+                self._enter(name, module, None)
 
     def _enter(
         self, name: str, module: ModuleType | str, distribution: metadata.Distribution | None
@@ -62,10 +67,10 @@ class Plugins:
         try:
             loaded = importlib.import_module(module) if isinstance(module, str) else module
             self._register(name, loaded)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if self._strict:
                 raise
-            problem = f"{type(error).__name__}: {error}"
+            problem = str(error) if isinstance(error, PluginError) else _in_words(error)
             _log.warning("plugin %s is skipped: %s", name, problem)
         owner = distribution.name if distribution else ""
         version = distribution.version if distribution else ""
@@ -75,17 +80,24 @@ class Plugins:
     def _register(self, name: str, module: ModuleType) -> None:
         spoken = getattr(module, "lightwell_api", None)
         if spoken != API:
+            says = "does not say which version" if spoken is None else f"speaks version {spoken}"
             raise PluginError(
-                f"plugin {name} speaks version {spoken} of the hooks, this lightwell {API}",
+                f"plugin {name} {says} of the hooks, this lightwell speaks {API}",
                 where=module.__name__,
                 remedy=f"state `lightwell_api = {API}` in the module, or install a fitting version",
             )
-        self._manager.register(module, name)
+        if self._manager.has_plugin(name):
+            raise PluginError(f"another plugin is called {name} already", where=module.__name__)
         try:
+            self._manager.register(module, name)
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            self._manager.unregister(module)
-            raise PluginError(str(error), remedy="the hooks are listed in docs/hooks.md") from error
+            self._manager.unregister(name=name)
+            raise PluginError(
+                f"plugin {name}: {' '.join(str(error).split())}",
+                where=module.__name__,
+                remedy="the hooks are listed in docs/hooks.md",
+            ) from error
 
     @cached_property
     def importers(self) -> Mapping[str, Any]:
@@ -130,9 +142,28 @@ class Plugins:
 
         return self._collect("provide_simulators", Simulator, lambda s: s.name)
 
+    def distribution_of(self, module: str) -> tuple[str, str] | None:
+        """Name and version of the distribution that a plugin's module came with, if any.
+
+        >>> Plugins(discover=False).distribution_of("als_microdiffraction.steps")
+        """
+        package = module.partition(".")[0]
+        for status in self.status:
+            if status.distribution and status.module.partition(".")[0] == package:
+                return status.distribution, status.version
+        return None
+
     def resolve(self, hook: str, **arguments: Any) -> Any:
-        """The first answer to a ``resolve_*`` hook, or None."""
-        return getattr(self._manager.hook, hook)(**arguments)
+        """The first answer to a ``resolve_*`` hook, or None; a failing one is passed over."""
+        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+            try:
+                answer = implementation.function(*(arguments[n] for n in implementation.argnames))
+            except Exception:
+                _log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
+                continue
+            if answer is not None:
+                return answer
+        return None
 
     def tell(self, hook: str, **arguments: Any) -> None:
         """Tell every plugin; a failure is logged with the plugin's name and goes no further."""
@@ -151,14 +182,17 @@ class Plugins:
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             owner = implementation.plugin_name
             for item in self._asked(hook, implementation):
-                if not isinstance(item, kind) or (base and not issubclass(item, base)):
-                    self._fail(owner, f"{hook} returned {item!r}, which is not a {kind.__name__}")
+                if not _is_wanted(item, kind, base):
+                    wanted = f"subclass of {base.__name__}" if base else kind.__name__
+                    self._fail(owner, f"{hook} returned {item!r}, which is no {wanted}")
                     continue
                 name = key(item)
                 if name in found:
+                    both = f"plugins {owners[name]} and {owner} both provide {name!r} in {hook}"
+                    twice = f"plugin {owner} provides {name!r} twice in {hook}"
                     raise PluginError(
-                        f"plugins {owners[name]} and {owner} both provide {name!r} in {hook}",
-                        remedy="uninstall one of them",
+                        twice if owners[name] == owner else both,
+                        remedy="rename one of the two, or uninstall a plugin",
                     )
                 found[name], owners[name] = item, owner
         return found
@@ -169,7 +203,7 @@ class Plugins:
         except Exception as error:
             if self._strict:
                 raise
-            self._fail(implementation.plugin_name, f"{hook} failed: {type(error).__name__}: {error}")
+            self._fail(implementation.plugin_name, f"{hook} failed: {_in_words(error)}")
             return []
 
     def _fail(self, plugin: str, problem: str) -> None:
@@ -179,3 +213,13 @@ class Plugins:
         self.status = [
             dataclasses.replace(s, problem=problem) if s.name == plugin else s for s in self.status
         ]
+
+
+def _is_wanted(item: Any, kind: type, base: type | None) -> bool:
+    if base is None:
+        return isinstance(item, kind)
+    return isinstance(item, type) and issubclass(item, base)
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Preview", "write_picture"]
 
 _LARGEST_EDGE = 1024
+_SMALLEST_EDGE = 64
+_EASILY_SEEN = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +51,38 @@ def write_picture(path: Path, image: "NDArray[Any]") -> Path:
         )
     values = np.asarray(image, dtype=np.float64)
     finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
-    scaled = np.clip((values - low) / max(high - low, 1e-30), 0.0, 1.0)
-    picture = Image.fromarray((np.nan_to_num(scaled) * 255).astype(np.uint8))
-    picture.thumbnail((_LARGEST_EDGE, _LARGEST_EDGE))
+    low, high = _contrast(finite) if finite.size else (0.0, 1.0)
+    # Halves, since the difference of the largest and the smallest number is no number.
+    scaled = (np.clip(values, low, high) / 2 - low / 2) / max(high / 2 - low / 2, 1e-300)
+    grey = np.rint(np.nan_to_num(np.clip(scaled, 0.0, 1.0)) * 255).astype(np.uint8)
+    picture = Image.fromarray(grey)
+    size = _fitting(*picture.size)
+    # What is enlarged keeps its pixels; what is made smaller averages them.
+    larger = size[0] >= picture.width and size[1] >= picture.height
+    picture = picture.resize(size, Image.Resampling.NEAREST if larger else Image.Resampling.BOX)
     with complete_file(path) as part:
         picture.save(part, format="PNG")
     return path
+
+
+def _contrast(finite: "NDArray[Any]") -> tuple[float, float]:
+    """What is black and what is white: without the outermost percent, unless all else is equal."""
+    import numpy as np
+
+    low, high = (float(value) for value in np.percentile(finite, [0.5, 99.5]))
+    return (low, high) if low < high else (float(finite.min()), float(finite.max()))
+
+
+def _fitting(width: int, height: int) -> tuple[int, int]:
+    """The size of a picture: in proportion, unless one edge would be too thin to see.
+
+    >>> _fitting(4096, 2048), _fitting(640, 2), _fitting(26, 3001), _fitting(26, 22)
+    ((1024, 512), (640, 64), (64, 1024), (260, 220))
+    """
+    longest = max(width, height)
+    factor = min(1.0, _LARGEST_EDGE / longest)
+    if longest < _EASILY_SEEN:
+        # Whole pixels, so that a small picture shows every one of them alike.
+        factor = float(-(-_EASILY_SEEN // longest))
+    scaled = (round(width * factor), round(height * factor))
+    return (max(scaled[0], _SMALLEST_EDGE), max(scaled[1], _SMALLEST_EDGE))

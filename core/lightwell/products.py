@@ -68,6 +68,7 @@ class Product:
 
     A subclass lists its arrays as annotations; they are given by position or by name.
 
+    >>> from typing import Annotated
     >>> import numpy as np
     >>> class Frames(Product):
     ...     image: Annotated[Array, Dims("frame", "y", "x", unit="counts")]
@@ -78,6 +79,9 @@ class Product:
 
     result_definition: ClassVar[str | None] = None
     """The NeXus definition of a result that ends in this product, for example ``NXtomoproc``."""
+
+    result_attributes: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Attributes that definition asks of an array, by the array's name."""
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
@@ -165,7 +169,7 @@ def _hints(product: type[Product]) -> dict[str, Any]:
     return {
         name: hint
         for name, hint in get_type_hints(product, include_extras=True).items()
-        if get_origin(hint) is not ClassVar
+        if hint is not ClassVar and get_origin(hint) is not ClassVar
     }
 
 

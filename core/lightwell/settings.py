@@ -5,9 +5,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveInt, ValidationError
 
 from lightwell.errors import ParameterError
+from lightwell.words import nearest
 
 __all__ = ["Settings", "StoreSettings", "find_settings", "parse_size"]
 
@@ -22,21 +23,36 @@ def parse_size(text: str | int) -> int:
     >>> parse_size("2GB"), parse_size("1.5 GiB"), parse_size("500M"), parse_size(1000)
     (2000000000, 1610612736, 500000000, 1000)
     """
-    if isinstance(text, int):
-        return text
-    word = text.strip().lower().removesuffix("b")
+    if isinstance(text, int) and not isinstance(text, bool):
+        return _positive(text, text)
+    word = str(text).strip().lower().removesuffix("b")
     binary = word.endswith("i")
     word = word.removesuffix("i")
     prefix = word[-1:] if word[-1:] in _FACTORS else ""
+    power = list(_FACTORS).index(prefix)
     try:
         number = float(word.removesuffix(prefix))
-    except ValueError:
+        size = int(number * (1024**power if binary else _FACTORS[prefix]))
+    except (ValueError, OverflowError):
         raise ParameterError(f"{text!r} is not a size", remedy="write 2GB or 500MB") from None
-    power = list(_FACTORS).index(prefix)
-    return int(number * (1024**power if binary else _FACTORS[prefix]))
+    return _positive(size, text)
 
 
-Size = Annotated[int, BeforeValidator(parse_size)]
+def _positive(size: int, text: str | int) -> int:
+    if size < 1:
+        raise ParameterError(f"a size of {text!r} holds nothing", remedy="write 2GB or 500MB")
+    return size
+
+
+def _size_setting(text: Any) -> int:
+    """A size for pydantic, which adds the key to what a ValueError says."""
+    try:
+        return parse_size(text)
+    except ParameterError as error:
+        raise ValueError(str(error)) from None
+
+
+Size = Annotated[int, BeforeValidator(_size_setting)]
 
 
 class StoreSettings(BaseModel):
@@ -59,7 +75,7 @@ class Settings(BaseModel):
 
     home: Path
     memory: Size | None = None
-    workers: int | None = None
+    workers: PositiveInt | None = None
     plugins: tuple[str, ...] = ()
     stores: dict[str, StoreSettings] = {"local": StoreSettings(url="file:///")}
 
@@ -77,19 +93,34 @@ def find_settings(path: str | os.PathLike[str] | None = None) -> Settings:
         content = _read(file)
     elif path is not None:
         raise ParameterError(f"there is no settings file {file}", remedy="check the path")
-    home = os.environ.get("LIGHTWELL_HOME") or content.get("home") or "~/.lightwell"
-    base = file.parent if file.exists() else Path()
-    content["home"] = (base / Path(str(home)).expanduser()).absolute()
+    content["home"] = _home(content.get("home"), file)
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ParameterError(f"{key}: {first['msg']}", where=str(file)) from None
+        raise ParameterError(_complaint(first), where=str(file)) from None
+
+
+def _home(told: Any, file: Path) -> Path:
+    """The home: of the environment from where we are, of the file from where that stands."""
+    if given := os.environ.get("LIGHTWELL_HOME"):
+        return Path(given).expanduser().absolute()
+    if told is not None and not isinstance(told, str):
+        raise ParameterError(f"home is {told!r}, not a path", where=str(file))
+    return (file.parent / Path(told or "~/.lightwell").expanduser()).absolute()
+
+
+def _complaint(error: Any) -> str:
+    """What pydantic found, with the key, and the nearest key where there is none of that name."""
+    key = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        known = StoreSettings.model_fields if key.startswith("stores.") else Settings.model_fields
+        return f"there is no setting '{key}'; {nearest(str(error['loc'][-1]), known)}"
+    return f"{key}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ParameterError(f"not readable as TOML: {error}", where=str(file)) from None

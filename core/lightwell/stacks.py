@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from lightwell.errors import MissingSource, ParameterError, UnreadableFile
-from lightwell.model.arrays import ArrayRef, ConstantPart, EvenPart, FilePart
+from lightwell.model.arrays import ArrayRef, ConstantPart, EvenPart, FilePart, SeriesPart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,6 +101,8 @@ class _Hdf5Frames:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     roots: tuple[str, ...] | None = None
+    leading: bool = False
+    """Whether each dataset has the axis of the stack too, with one member."""
 
     def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
         import numpy as np
@@ -121,7 +123,11 @@ class _Hdf5Frames:
                 where=path,
                 remedy="Stage or restore the file",
             )
-        return Hdf5Array(path, inner, self.shape[1:], self.dtype, self.roots).read(selection)
+        frame = self.shape[1:]
+        if self.leading:
+            one = Hdf5Array(path, inner, (1, *frame), self.dtype, self.roots)
+            return one.read((slice(None), *selection)).reshape(_shape_of(selection, frame))
+        return Hdf5Array(path, inner, frame, self.dtype, self.roots).read(selection)
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +247,7 @@ def _another_shape(
 
 
 def _open_part(
-    part: FilePart | EvenPart | ConstantPart,
+    part: FilePart | SeriesPart | EvenPart | ConstantPart,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     manifest: Manifest,
@@ -251,8 +257,14 @@ def _open_part(
         return _Even(part.first, part.last, (part.count,), dtype)
     if isinstance(part, ConstantPart):
         return _Constant(part.value, (part.count, *shape[1:]), dtype)
+    names = None if roots is None else tuple(str(root) for root in roots)
+    if isinstance(part, SeriesPart):
+        path = str(manifest.present_file(part.file).local_path())
+        places = tuple((path, inner) for inner in part.paths)
+        whole = (part.count, *shape[1:])
+        return _Hdf5Frames(places, whole, dtype, names, leading=not part.new_axis)
     files = _files_of(part, manifest)
-    opened = _open_files(part, files, shape, dtype, roots)
+    opened = _open_files(part, files, shape, dtype, names)
     if not opened.shape:
         return opened
     count = opened.shape[0] - part.start if part.count is None else part.count
@@ -281,7 +293,7 @@ def _open_files(
     files: list[File],
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
-    roots: Sequence[Path] | None,
+    roots: tuple[str, ...] | None,
 ) -> LazyArray:
     """Open an array in one file, or files (or new axes) of one frame each, in its container."""
     if part.container == "tiff":
@@ -295,9 +307,9 @@ def _open_files(
     if part.role or part.new_axis:
         places = tuple((str(file.local_path()), part.path) for file in files)
         # Frames are opened when they are read; that they are shaped alike is checked then.
-        names = None if roots is None else tuple(str(root) for root in roots)
-        return _Hdf5Frames(places, (len(places), *shape[1:]), dtype, names)
-    return Hdf5Array.find(files[0].local_path(), part.path, roots=roots)
+        return _Hdf5Frames(places, (len(places), *shape[1:]), dtype, roots)
+    allowed = None if roots is None else [Path(root) for root in roots]
+    return Hdf5Array.find(files[0].local_path(), part.path, roots=allowed)
 
 
 def _unknown_container(part: FilePart) -> UnreadableFile:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from lightwell.errors import MissingSource, ParameterError, UnreadableFile
 from lightwell.files import File
-from lightwell.manifests import Manifest, ManifestFile
-from lightwell.model.arrays import ArrayRef, FilePart
+from lightwell.manifests import Manifest, ManifestFile, build_manifest
+from lightwell.model.arrays import ArrayRef, FilePart, SeriesPart
 from lightwell.stacks import ArrayInMemory, LazyArray, open_array, take
 
 FRAMES = np.arange(6 * 3 * 4, dtype=np.uint16).reshape(6, 3, 4)
@@ -149,3 +149,22 @@ def test_selections_out_of_bounds(manifest: Manifest) -> None:
         lazy.read((slice(None), slice(None, None, -1)))
     with pytest.raises(ParameterError, match="index 9"):
         take(ArrayInMemory(FRAMES), [9])
+
+
+@pytest.mark.parametrize("new_axis", [False, True])
+def test_a_series_of_numbered_datasets_is_one_stack(tmp_path: Path, new_axis: bool) -> None:
+    frames = np.arange(5 * 3 * 4, dtype=np.uint16).reshape(5, 3, 4)
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        for i, frame in enumerate(frames):
+            file[f"scan/scan_0000_{2 * i + 4:04d}.tif"] = frame if new_axis else frame[None]
+    part = SeriesPart(
+        file="scan.h5", path="/scan/scan_0000_{:04d}.tif", first=4, step=2, count=5,
+        new_axis=new_axis,
+    )  # fmt: skip
+    ref = ArrayRef(shape=(5, 3, 4), dtype="uint16", parts=(part,))
+    manifest = build_manifest(File(tmp_path), [("scan.h5", "master")])
+    stack = open_array(ref, manifest)
+    np.testing.assert_array_equal(stack.read(), frames)
+    np.testing.assert_array_equal(stack.read((slice(3, 0, None),)), frames[3:0])
+    np.testing.assert_array_equal(stack.read((np.array([4, 1]), slice(1, 3))), frames[[4, 1], 1:3])

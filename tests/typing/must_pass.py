@@ -1,5 +1,7 @@
 """Compositions both type checkers have to accept, with the types they have to find."""
 
+from typing import assert_type
+
 from chains import (
     Background,
     Scan,
@@ -15,7 +17,6 @@ from chains import (
     subtract,
     volume,
 )
-from typing_extensions import assert_type
 
 from lightwell import Estimate, Input, Recipe
 from lightwell.steps import Chain

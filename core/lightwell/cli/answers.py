@@ -1,8 +1,10 @@
 """What the command line prints: JSON for programs, lines for people, sentences for errors."""
 
 import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +21,7 @@ __all__ = [
     "complain",
     "dataset_facts",
     "parse_values",
+    "reader_may_leave",
     "say",
     "show_json",
 ]
@@ -36,7 +39,19 @@ Settings = Annotated[
 
 def say(text: str) -> None:
     """One line for people, on standard output."""
-    sys.stdout.write(text + "\n")
+    with reader_may_leave():
+        sys.stdout.write(text + "\n")
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """End quietly where whoever reads our output (head, less) has seen enough."""
+    try:
+        yield
+    except BrokenPipeError:
+        # What is still buffered would complain again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
 
 
 def complain(problem: LightwellError | str) -> None:
@@ -46,7 +61,7 @@ def complain(problem: LightwellError | str) -> None:
 
 def show_json(answer: Mapping[str, Any]) -> None:
     """An answer for programs."""
-    sys.stdout.write(json.dumps(answer, default=str, ensure_ascii=False) + "\n")
+    say(json.dumps(answer, default=str, ensure_ascii=False))
 
 
 def parse_values(pairs: list[str] | None) -> dict[str, str]:

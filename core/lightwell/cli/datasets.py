@@ -42,7 +42,9 @@ def ingest(
 
 
 def find(
-    words: Annotated[list[str] | None, typer.Argument(help="Words, or beginnings of words.")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="Words, or beginnings of words.")
+    ] = None,
     where: Annotated[
         str | None,
         typer.Option(help="A condition, for example: energy > 30 keV and sample = Hornby"),

@@ -13,6 +13,7 @@ from lightwell.cli.progress import Progress
 
 if TYPE_CHECKING:
     from lightwell.datasets import Dataset
+    from lightwell.engines.local import LocalEngine
     from lightwell.session import Session
     from lightwell.session.jobs import Job
 
@@ -100,10 +101,10 @@ def run(
 
 
 @contextmanager
-def stopping(job: "Job") -> Iterator[None]:
+def stopping(job: "Job | LocalEngine") -> Iterator[None]:
     """Let TERM and an interrupt from the keyboard stop the job so that it can be resumed."""
 
-    def stop(number: int, frame: object) -> None:  # noqa: ARG001
+    def stop(number: int, frame: object) -> None:
         complain("stopping; what is finished is kept")
         job.stop()
 
@@ -143,9 +144,9 @@ def say_result(session: "Session", result: "Dataset") -> None:
 
 def replay(
     result: Annotated[str, typer.Argument(help="The pid or the NeXus file of a result.")],
-    verify: Annotated[  # noqa: ARG001  (the word scientists expect; a replay always compares)
+    verify: Annotated[  # noqa: FBT002
         bool, typer.Option("--verify", help="Compare with what was recorded (always done).")
-    ] = False,  # noqa: FBT002
+    ] = False,
     memory: Memory = None,
     workers: Workers = None,
     settings: Settings = None,
@@ -153,10 +154,14 @@ def replay(
 ) -> None:
     """Compute a result again from its record, compare bit by bit, put back what is gone."""
     import lightwell
+    from lightwell.engines.local import LocalEngine
 
     session = lightwell.open(settings)
-    with Progress(quiet=as_json) as progress:
-        found = session.replay(result, memory=memory, workers=workers, on_event=progress.tell)
+    engine = LocalEngine()
+    with Progress(quiet=as_json) as progress, stopping(engine):
+        found = session.replay(
+            result, memory=memory, workers=workers, on_event=progress.tell, engine=engine
+        )
     if as_json:
         show_json(
             {

@@ -1,6 +1,5 @@
 """The front of the command line: the verbs, and what happens when one of them fails."""
 
-import os
 import sys
 import tempfile
 import traceback
@@ -10,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from lightwell.cli import datasets, demo, jobs, plugins
-from lightwell.cli.answers import complain
+from lightwell.cli.answers import complain, reader_may_leave
 from lightwell.errors import LightwellError
 
 __all__ = ["app", "main"]
@@ -31,6 +30,8 @@ demo.add_to(app)
 USAGE_ERROR = 2
 INTERRUPTED = 75
 OUR_FAULT = 1
+TYPER_INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt inside a verb."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,21 +46,27 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its status."""
     try:
         status = app(arguments, standalone_mode=False)
+        with reader_may_leave():
+            sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
     except LightwellError as error:
         complain(error)
         return error.exit_status
     except TyperException as error:
         return _usage(error)
     except KeyboardInterrupt:
-        complain("stopped; run the same command again, a job resumes where it was")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, less) has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _interrupted()
     except Exception as error:  # the last line of defence: no traceback reaches a scientist
         return _our_fault(error)
+    if status == TYPER_INTERRUPTED:
+        return _interrupted()
     return status if isinstance(status, int) else 0
+
+
+def _interrupted() -> int:
+    complain("stopped; run the same command again, a job resumes where it was")
+    return INTERRUPTED
 
 
 def _usage(error: TyperException) -> int:

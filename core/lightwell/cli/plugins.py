@@ -28,7 +28,10 @@ def plugins(
         return
     for status in known.status:
         origin = f"{status.distribution} {status.version}".strip() or status.module
-        say(f"{status.name}  ({origin})  " + (f"BROKEN: {status.problem}" if status.problem else "ok"))
+        say(
+            f"{status.name}  ({origin})  "
+            + (f"BROKEN: {status.problem}" if status.problem else "ok")
+        )
     for what, names in brought.items():
         say(f"{what}: {', '.join(names) or 'none'}")
 

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lightwell.engines.blame import blaming
 from lightwell.engines.checkpoints import load_checkpoint, save_checkpoint
 from lightwell.engines.segments import write_segment
 from lightwell.engines.sources import Source, shapes_only
+from lightwell.engines.stored import write_whole
 from lightwell.engines.tiles import Section, Tiles, cut, join
-from lightwell.engines.worker import peak_memory
+from lightwell.engines.worker import forget_peak, peak_memory
 from lightwell.errors import InputError, LightwellError, WorkerError
 from lightwell.products import Product
 from lightwell.steps import Estimate
-from lightwell.steps.calls import jitted_iteration, jitted_update
+from lightwell.steps.calls import jitted_iteration, jitted_update, strong_types
 
 __all__ = ["Duties"]
 
@@ -33,15 +35,15 @@ class Duties:
         """Answer that the worker is up, with its memory."""
         return peak_memory()
 
-    def section(self, number: int, section: Section) -> int:
+    def section(self, number: int, section: Section) -> None:
         """Take up a section: later commands are about its tiles."""
         self._number = number
         self._tiles = Tiles(section)
-        return peak_memory()
 
     def slab(self, folder: Path, first: int, last: int) -> Mapping[str, Any]:
         """Compute the tiles of a slab and write them as one segment."""
         tiles = self._current
+        forget_peak()
         began = time.perf_counter()
         self._say("slab-begun", first=first, last=last)
         tiles.hold(first, last)
@@ -71,48 +73,83 @@ class Duties:
     ) -> Estimate[Any]:
         """Run an estimate step on a few points along the section's axis."""
         product = self._sample(points)
-        found = step.function(product, **values)
+        with blaming(step.name):
+            found = step.function(product, **values)
         if not isinstance(found, Estimate):
             raise LightwellError(f"{step.name} returned {type(found).__name__}, not an Estimate")
         return found
 
-    def fold(self, step: Any, values: Mapping[str, Any]) -> Any:
-        """Fold all tiles of the section, in their order, into one value or product."""
+    def fold(self, step: Any, values: Mapping[str, Any], folder: Path) -> Any:
+        """Fold all tiles of the section, in their order; a product goes to the folder."""
         tiles = self._current
         section = tiles.section
-        like = shapes_only(section.source.product, section.source.arrays, section.axis)
-        fold = step.function(like, **values)
-        update = jitted_update(fold.update, step.takes)
-        state = fold.init()
+        with blaming(step.name):
+            fold = step.function(
+                shapes_only(section.source.product, section.source.arrays), **values
+            )
+            update = jitted_update(fold.update, step.takes)
+            state = fold.init()
         for tile in range(section.count):
             tiles.hold(tile, tile + 1)
-            state = update(state, tuple(tiles.compute(tile).arrays().values()))
+            arrays = tuple(tiles.compute(tile).arrays().values())
+            with blaming(step.name, section.place(tile)):
+                state = update(state, arrays)
             self._say("tile-done", tile=tile)
         tiles.release()
-        return _on_host(fold.finish(state))
+        with blaming(step.name):
+            found = _on_host(fold.finish(state))
+        return self._kept(step, found, folder)
 
     def iterate(
-        self, step: Any, values: Mapping[str, Any], source: Source, checkpoint: Path
-    ) -> tuple[Product, Mapping[str, Sequence[float]]]:
-        """Iterate on the whole data set, going on from the last checkpoint if there is one."""
-        import jax
+        self,
+        step: Any,
+        values: Mapping[str, Any],
+        source: Source,
+        checkpoint: Path,
+        folder: Path,
+    ) -> Mapping[str, Sequence[float]]:
+        """Iterate on the whole data set, going on from the last checkpoint if there is one.
+
+        The product goes to the folder, the metrics come back.
+        """
         import jax.numpy as jnp
 
-        data = source.read()
-        arrays = tuple(jnp.asarray(a) for a in data.arrays().values())
-        iteration = step.function(shapes_only(source.product, source.arrays), **values)
-        update = jitted_iteration(iteration.update, step.takes)
-        state = iteration.init(step.takes(*arrays))
+        arrays = tuple(jnp.asarray(a) for a in source.read().arrays().values())
+        with blaming(step.name):
+            iteration = step.function(shapes_only(source.product, source.arrays), **values)
+            update = jitted_iteration(iteration.update, step.takes)
+            state = strong_types(iteration.init(step.takes(*arrays)))
         state, done, metrics = load_checkpoint(checkpoint, state)
         for i in range(done, values["iterations"]):
-            state, found = update(state, arrays, i)
-            for name, value in found.items():
-                metrics.setdefault(name, []).append(float(value))
+            with blaming(step.name, f"iteration {i}"):
+                state, found = update(state, arrays, i)
+                for name, value in found.items():
+                    metrics.setdefault(name, []).append(float(value))
             _check_metrics(step.name, i, metrics)
             self._say("iteration-done", iteration=i, metrics={n: m[-1] for n, m in metrics.items()})
             if (i + 1) % step.checkpoint == 0:
-                save_checkpoint(checkpoint, jax.block_until_ready(state), i + 1, metrics)
-        return _on_host(iteration.finish(state)), metrics
+                save_checkpoint(checkpoint, state, i + 1, metrics)
+        with blaming(step.name):
+            product = _on_host(iteration.finish(state))
+        self._kept(step, product, folder)
+        return metrics
+
+    def _kept(self, step: Any, found: Any, folder: Path) -> Any:
+        """Write a product to the folder; give anything else as it is."""
+        if not isinstance(found, Product):
+            return found
+        if not isinstance(found, step.gives):
+            raise LightwellError(
+                f"{step.name} returned {type(found).__name__}, declared is {step.gives.__name__}"
+            )
+        for name, array in found.arrays().items():
+            if not _is_finite(array):
+                raise InputError(
+                    f"{step.name} gave NaN or infinite numbers in '{name}'",
+                    remedy="look at the data it got, and at its parameters",
+                )
+        write_whole(folder, found)
+        return None
 
     def glimpse(self, point: int) -> Product:
         """The product at one point along the section's axis."""
@@ -122,7 +159,8 @@ class Duties:
         start, _ = section.span(number, number + 1)
         product = tiles.compute(number)
         tiles.release()
-        return _on_host(cut(product, section.axis, point - start, point - start + 1))  # type: ignore[no-any-return]
+        found: Product = _on_host(cut(product, section.axis, point - start, point - start + 1))
+        return found
 
     @property
     def _current(self) -> Tiles:
@@ -133,68 +171,64 @@ class Duties:
     def _sample(self, points: Sequence[int]) -> Product:
         tiles = self._current
         axis, tile = tiles.section.axis, tiles.section.tile
-        parts: dict[int, list[Product]] = {}
-        for point in points:
-            number = point // tile
+        pieces = []
+        for number in sorted({point // tile for point in points}):
+            tiles.hold(number, number + 1)
             product = tiles.compute(number)
-            piece = cut(product, axis, point - number * tile, point - number * tile + 1)
-            parts.setdefault(number, []).append(piece)
-            self._say("sampled", point=point)
+            for point in sorted(p for p in points if p // tile == number):
+                row = point - number * tile
+                pieces.append(_on_host(cut(product, axis, row, row + 1)))
+                self._say("sampled", point=point)
         tiles.release()
-        return _on_host(join([p for n in sorted(parts) for p in parts[n]], axis))
+        found: Product = _on_host(join(pieces, axis))
+        return found
 
     def _checked(self, product: Product, tile: int) -> Product:
-        import jax
-        import numpy as np
-
-        host = _on_host(jax.block_until_ready(product.arrays()), type(product))
+        host: Product = _on_host(product)
         for name, array in host.arrays().items():
-            if array.dtype.kind in "fc" and not np.isfinite(array).all():
-                self._blame(name, tile)
+            if not _is_finite(array):
+                self._refuse(name, tile)
         return host
 
-    def _blame(self, name: str, tile: int) -> None:
-        section = self._current.section
-        start, stop = section.span(tile, tile + 1)
-        where = f"{section.axis} {start} to {stop - 1}"
-        step = self._first_not_finite(tile)
+    def _refuse(self, name: str, tile: int) -> None:
         raise InputError(
-            f"{step} gave NaN or infinite numbers in '{name}'",
-            where=where,
+            f"{self._first_not_finite(tile)} gave NaN or infinite numbers in '{name}'",
+            where=self._current.section.place(tile),
             remedy="look at the raw frames and the flat fields there; a dead pixel or a flat "
             "field without light does this",
         )
 
     def _first_not_finite(self, tile: int) -> str:
-        import numpy as np
-
         section = self._current.section
         for depth in range(len(section.works) + 1):
             arrays = self._current.compute(tile, depth).arrays().values()
-            if not all(np.isfinite(np.asarray(a)).all() for a in arrays):
-                return section.works[depth - 1].step.name if depth else "the data of the scan"
+            if not all(map(_is_finite, arrays)):
+                return str(section.works[depth - 1].step.name) if depth else "the scan's own data"
         return "the recipe"
 
     def _say(self, event: str, **facts: Any) -> None:
         self._tell({"event": event, "section": self._number, **facts})
 
 
-def _on_host(found: Any, product: type[Product] | None = None) -> Any:
+def _is_finite(array: Any) -> bool:
     import numpy as np
 
-    if product is not None:
-        return product(**{name: np.asarray(array) for name, array in found.items()})
+    host = np.asarray(array)
+    return host.dtype.kind not in "fc" or bool(np.isfinite(host).all())
+
+
+def _on_host(found: Any) -> Any:
+    import numpy as np
+
     if isinstance(found, Product):
         return type(found)(**{n: np.asarray(a) for n, a in found.arrays().items()})
     if isinstance(found, Estimate):
-        return Estimate(
-            _plain(found.value), _plain(found.sigma), found.verdict, found.reason
-        )
+        return Estimate(_plain(found.value), _plain(found.sigma), found.verdict, found.reason)
     return found
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
+    return value.item() if getattr(value, "size", None) == 1 else value
 
 
 def _check_metrics(step: str, i: int, metrics: Mapping[str, Sequence[float]]) -> None:

@@ -1,5 +1,6 @@
 """The facts about the software and the CPU that decide a result's bits."""
 
+import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["cpu_class", "environment"]
+__all__ = ["cpu_class", "environment", "xla_flags"]
 
 _LEVELS = ("avx512f", "avx2", "avx", "sse4_2")
 
@@ -29,12 +30,20 @@ def cpu_class() -> str:
     return f"{machine}-{level}{'-fma' if 'fma' in words else ''}"
 
 
+def xla_flags() -> str:
+    """The XLA_FLAGS a worker gets: those of the user, but for the one that adds threads."""
+    words = os.environ.get("XLA_FLAGS", "").split()
+    return " ".join(word for word in words if "force_host_platform_device_count" not in word)
+
+
 @cache
 def environment() -> Mapping[str, str]:
     """Versions, platform and CPU class: what the bits of a result depend on beside its inputs."""
     versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}
+    flags = {"xla_flags": xla_flags()} if xla_flags() else {}
     return {
         **versions,
+        **flags,
         "lightwell": _own_version(),
         "python": ".".join(map(str, sys.version_info[:3])),
         "platform": "cpu",

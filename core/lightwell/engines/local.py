@@ -1,23 +1,25 @@
 """The local engine: walks a recipe over worker processes, within a memory budget, resumably."""
 
-import dataclasses
 import json
-import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event as ThreadEvent
-from typing import Any
+from typing import Any, Self
 
 from lightwell.engines.checkpoints import write_durably
 from lightwell.engines.environment import environment
 from lightwell.engines.lock import JobLock
-from lightwell.engines.spec import Event, JobSpec, Outcome, Output
-from lightwell.engines.walk import Walk
+from lightwell.engines.spec import Event, JobSpec, Outcome, identity
+from lightwell.engines.walk import RESULT, Walk
 from lightwell.engines.workers import Workers
+from lightwell.errors import Conflict
 
 __all__ = ["LocalEngine"]
+
+_FACTS = "job.json"
+_OWN = ("section_*", "whole_*", RESULT, "checkpoint_*.npz", "estimates.json", "events.jsonl")
+"""All that an engine puts into a job's folder. Nothing else in there is ever removed."""
 
 
 class LocalEngine:
@@ -29,24 +31,32 @@ class LocalEngine:
         self._stop = ThreadEvent()
 
     def stop(self) -> None:
-        """Make the running job give up its slabs; it raises Interrupted and can be resumed."""
+        """Make this engine's job give up its slabs, now or as soon as it starts.
+
+        The job raises Interrupted and can be resumed, by another engine.
+        """
         self._stop.set()
 
     def run(self, spec: JobSpec) -> Outcome:
         """Execute a job, going on from whatever an earlier try left in its folder.
 
         Errors: what a step or the data raise; Interrupted after `stop`; Conflict where another
-        process runs the same job.
+        process runs the same job, or the folder holds another one.
         """
         began = time.perf_counter()
         spec.folder.mkdir(parents=True, exist_ok=True)
         with JobLock(spec.folder / "lock") as lock:
-            resumed = _prepare(spec.folder)
-            diary = _Diary(spec)
-            with Workers(diary.tell, self._stop, [lock.descriptor]) as workers, diary:
-                walk = Walk(spec, workers, diary.tell)
-                output = walk.run()
-                glimpses = walk.glimpses()
+            resumed = _prepare(spec)
+            try:
+                with (
+                    _Diary(spec) as diary,
+                    Workers(diary.tell, self._stop, [lock.descriptor]) as workers,
+                ):
+                    walk = Walk(spec, workers, diary.tell)
+                    output = walk.run()
+                    glimpses = walk.glimpses()
+            finally:
+                _sweep(spec.folder)
             report = {
                 "resumed": resumed,
                 "wall_s": round(time.perf_counter() - began, 3),
@@ -57,14 +67,14 @@ class LocalEngine:
 
 
 class _Diary:
-    """Events, told to whoever asked and kept in the job's folder."""
+    """Events, told to whoever asked and kept in the job's folder. Nothing is read back from it."""
 
     def __init__(self, spec: JobSpec) -> None:
         self._path = spec.folder / "events.jsonl"
         self._on_event = spec.on_event
         self._file: Any = None
 
-    def __enter__(self) -> "_Diary":
+    def __enter__(self) -> Self:
         self._file = self._path.open("a", encoding="utf-8", buffering=1)
         return self
 
@@ -77,14 +87,46 @@ class _Diary:
             self._on_event(event)
 
 
-def _prepare(folder: Path) -> bool:
-    """Keep what an earlier try under the same environment left, remove anything else."""
-    facts = folder / "environment.json"
-    now = json.dumps(dict(environment()), sort_keys=True)
-    if facts.exists() and facts.read_text() == now:
+def _prepare(spec: JobSpec) -> bool:
+    """Keep what an earlier try of this job left, unless the environment has changed since.
+
+    Errors: Conflict where the folder belongs to another job.
+    """
+    path = spec.folder / _FACTS
+    now = {"environment": dict(environment()), "job": _job_digest(spec)}
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if before == now:
+        _sweep(spec.folder)
         return True
-    for leftover in folder.iterdir():
-        if leftover.name != "lock":
+    if before is not None and before["job"] != now["job"]:
+        raise Conflict(
+            "the folder holds another job",
+            where=str(spec.folder),
+            remedy="give this one a folder of its own",
+        )
+    for pattern in _OWN:
+        for leftover in spec.folder.glob(pattern):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-    write_durably(facts, now.encode())
+    _sweep(spec.folder)
+    write_durably(path, json.dumps(now, sort_keys=True).encode())
     return False
+
+
+def _job_digest(spec: JobSpec) -> str:
+    """What tells jobs apart that were given one folder; slices are not among it.
+
+    A tile is the same whoever asked for it, so one folder may serve several selections.
+    """
+    inputs = {
+        role: {name: [list(a.shape), str(a.dtype)] for name, a in source.arrays.items()}
+        for role, source in spec.sources.items()
+    }
+    values = {address: setting.value for address, setting in spec.settings.items()}
+    return identity(spec.recipe, values, inputs=inputs)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left half written, here and in the folders of segments."""
+    for pattern in ("*.part", *(f"{own}/*.part" for own in _OWN[:3])):
+        for leftover in folder.glob(pattern):
+            leftover.unlink(missing_ok=True)

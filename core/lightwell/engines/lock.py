@@ -21,13 +21,14 @@ class JobLock:
     Errors: Conflict where another process keeps it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float = _PATIENCE_S) -> None:
         self.path = path
+        self.patience_s = patience_s
         self.descriptor = -1
 
     def __enter__(self) -> Self:
         self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while True:
             try:
                 fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,4 +45,6 @@ class JobLock:
                 return self
 
     def __exit__(self, *_: object) -> None:
+        # Explicitly: a process that somebody forked meanwhile has a copy of the descriptor.
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
         os.close(self.descriptor)

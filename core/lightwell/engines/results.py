@@ -34,14 +34,24 @@ def gather_arrays(output: Output, path: Path) -> Mapping[str, ArrayRef]:
             else:
                 shape[along] = len(output.points)
                 sources = _sources(output, segments, name, path.parent)
-            if first.shape:
+            if 0 in shape:
+                file.create_dataset(name, shape=tuple(shape), dtype=first.dtype)
+            elif first.shape:
                 write_virtual(file, name, shape, first.dtype, sources, axis=along or 0)
             else:
                 file.create_dataset(name, data=first.read(()))
-            refs[name] = ArrayRef.hdf5(
-                path.name, f"/{name}", tuple(shape), first.dtype, dims.unit
-            )
+            _describe(file[name], name, output)
+            refs[name] = ArrayRef.hdf5(path.name, f"/{name}", tuple(shape), first.dtype, dims.unit)
     return refs
+
+
+def _describe(dataset: Any, name: str, output: Output) -> None:
+    """Unit, and what the definition of the result asks for, where the array itself stands."""
+    dims = output.product.dims()[name]
+    if dims.unit is not None:
+        dataset.attrs["units"] = dims.unit
+    for key, text in output.product.result_attributes.get(name, {}).items():
+        dataset.attrs[key] = text
 
 
 def _sources(

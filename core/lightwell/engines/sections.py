@@ -1,46 +1,24 @@
 """Running one section: slabs of tiles handed to workers within the memory budget."""
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightwell.engines.segments import SegmentFolder, product_digest, write_segment
+from lightwell.engines.budget import Budget
+from lightwell.engines.segments import SegmentFolder, is_damaged, product_digest
 from lightwell.engines.sources import Source
-from lightwell.engines.spec import Event, JobSpec, Output
+from lightwell.engines.spec import Event, JobSpec, Output, chosen_points
 from lightwell.engines.stored import segmented
 from lightwell.engines.tiles import Section
-from lightwell.engines.worker import peak_memory
 from lightwell.engines.workers import Worker, Workers
-from lightwell.errors import ParameterError
 from lightwell.products import Product
 
 if TYPE_CHECKING:
     from lightwell.hdf5 import Hdf5Array
 
-__all__ = ["SectionRun", "StoredProduct"]
-
-_WORKER_GUESS = 450 << 20
-"""What a worker needs before the first tile has shown it: interpreter, JAX, compiled code."""
-
-_SLABS_PER_WORKER = 4
-"""A slab is closed at least this often, so that a kill loses little."""
+__all__ = ["SectionRun", "result_digest"]
 
 Tell = Callable[[Event], None]
-
-
-@dataclasses.dataclass
-class _Cost:
-    """What the slabs so far have shown: memory of a worker with one tile, and of each further."""
-
-    first: int = 0
-    further: int = 0
-
-    def learn(self, answer: Any, stored_per_tile: int) -> None:
-        tiles = answer["last"] - answer["first"]
-        each = stored_per_tile + 2 * answer["bytes"] // tiles
-        self.further = max(self.further, each)
-        self.first = max(self.first, answer["peak"] - (tiles - 1) * each)
 
 
 class SectionRun:
@@ -53,74 +31,87 @@ class SectionRun:
         self.points = points
         self.wanted = sorted({point // section.tile for point in points})
         self.segments = SegmentFolder(folder)
-        self._spec = spec
+        self.budget = Budget(spec.memory, spec.workers)
         self._number = number
-        self._cost = _Cost()
+        self._stored_per_tile = int(section.source.bytes_per(section.axis) * section.tile)
         self._seconds = {"read_s": 0.0, "compute_s": 0.0, "write_s": 0.0}
-        self._peak = 0
+        self._peaks: dict[int, int] = {}
+        self._worker_peak = 0
+        self._highest = 0
         self._found = 0
+        self._slabs = 0
 
     def run(self, workers: Workers, tell: Tell) -> None:
-        """Compute every wanted tile that no segment holds yet."""
+        """Compute every wanted tile that no sound segment holds yet."""
         self.segments.prepare()
+        self._drop_damaged(tell)
         missing = self.segments.missing(self.wanted)
         self._found = len(self.wanted) - len(missing)
         tell({"event": "found", "section": self._number, "tiles": self._found})
         if not missing:
             return
-        workers.shrink(self._affordable(_WORKER_GUESS))
-        workers.grow(min(self._affordable(_WORKER_GUESS), len(missing)))
-        for index in range(len(workers.members)):
-            workers.call("section", self._number, self.section, worker=index)
+        for member in workers.members:
+            self._instruct(member)
         self._share_out(workers, missing, tell)
+
+    def _drop_damaged(self, tell: Tell) -> None:
+        """Remove segments of an earlier try whose numbers are not the ones that were written."""
+        section = self.section
+        for segment in self.segments.segments():
+            if is_damaged(segment, section.gives, section.axis, section.tile):
+                segment.path.unlink()
+                tell({"event": "damaged", "section": self._number, "segment": str(segment.path)})
 
     def _share_out(self, workers: Workers, missing: list[int], tell: Tell) -> None:
         pending = list(missing)
         while pending or any(member.busy for member in workers.members):
+            self._staff(workers, pending)
             for member in workers.members:
-                if pending and not member.busy:
+                if pending and not member.busy and self._may_start(workers):
                     self._hand_over(member, pending, len(workers.members))
             for member, answer in workers.listen(workers.members):
-                self._learn(answer, tell)
-                allowed = self._affordable(self._cost.first)
-                if member in workers.members[allowed:]:
-                    workers.members.remove(member)
-                    member.end()
+                if answer is not None:
+                    self._learn(member, answer, tell)
+                    self.budget.check()
+
+    def _staff(self, workers: Workers, pending: Sequence[int]) -> None:
+        """Have as many workers as fit and are of use; one that computes is never sent away."""
+        busy = sum(member.busy for member in workers.members)
+        wanted = max(1, min(self.budget.workers(), busy + len(pending)))
+        for member in reversed(list(workers.members)):
+            if len(workers.members) > wanted and not member.busy:
+                self._peaks.pop(member.process.pid, None)
+                workers.dismiss(member)
+        while pending and len(workers.members) < wanted:
+            self._instruct(workers.hire())
+
+    def _instruct(self, member: Worker) -> None:
+        member.ask("section", self._number, self.section)
+
+    def _may_start(self, workers: Workers) -> bool:
+        """The first tile is computed alone: two of unknown size might not fit."""
+        return self.budget.is_known or not any(m.doing == "slab" for m in workers.members)
 
     def _hand_over(self, member: Worker, pending: list[int], workers: int) -> None:
-        most = self._slab_tiles(workers)
-        fair = -(-len(pending) // (workers * _SLABS_PER_WORKER))
+        most = self.budget.tiles(workers, len(pending))
         first, last = next(_runs(pending))
-        last = min(last, first + max(1, min(most, fair)))
+        last = min(last, first + most)
         del pending[: last - first]
-        member.ask("slab", self.segments.path, first, last)
+        about = f"tiles {first} to {last - 1}"
+        member.ask("slab", self.segments.path, first, last, about=about)
 
-    def _slab_tiles(self, workers: int) -> int:
-        if not self._cost.first:
-            return 1
-        share = self._budget() // workers - self._cost.first
-        return 1 + max(0, share // max(self._cost.further, 1))
-
-    def _learn(self, answer: Any, tell: Tell) -> None:
-        stored = int(self.section.source.bytes_per(self.section.axis) * self.section.tile)
-        self._cost.learn(answer, stored)
-        self._peak = max(self._peak, answer["peak"])
+    def _learn(self, member: Worker, answer: Any, tell: Tell) -> None:
+        tiles = answer["last"] - answer["first"]
+        # Twice what is written: the tiles, and all of them joined to one array.
+        held = self._stored_per_tile + 2 * answer["bytes"] // tiles
+        self.budget.learn(tiles, answer["peak"], held)
+        self._peaks[member.process.pid] = answer["peak"]
+        self._worker_peak = max(self._worker_peak, answer["peak"])
+        self._highest = max(self._highest, self.budget.own() + sum(self._peaks.values()))
+        self._slabs += 1
         for name in self._seconds:
             self._seconds[name] += answer[name]
         tell({"event": "segment", "section": self._number, **answer})
-        if self._cost.first > self._budget():
-            needed = (self._spec.memory - self._budget() + self._cost.first) / 1e9
-            raise ParameterError(
-                f"one tile needs {needed:.2f} GB in all, "
-                f"the memory budget is {self._spec.memory / 1e9:.2f} GB",
-                remedy=f"give at least --memory {needed + 0.05:.1f}GB",
-            )
-
-    def _affordable(self, each: int) -> int:
-        return max(1, min(self._spec.workers, self._budget() // max(each, 1)))
-
-    def _budget(self) -> int:
-        return self._spec.memory - _own_memory()
 
     def report(self) -> dict[str, Any]:
         """What was computed, found, and how long the workers spent on it."""
@@ -131,7 +122,9 @@ class SectionRun:
             "tile": self.section.tile,
             "tiles": len(self.wanted),
             "tiles_found": self._found,
-            "worker_peak_bytes": self._peak,
+            "slabs": self._slabs,
+            "worker_peak_bytes": self._worker_peak,
+            "peak_bytes": self._highest,
             **{name: round(value, 3) for name, value in self._seconds.items()},
         }
 
@@ -144,7 +137,13 @@ class SectionRun:
     def output(self) -> Output:
         """The product of the section as the result of the job."""
         section = self.section
-        digest = result_digest(self.segments, self.wanted, section.gives, section.axis)
+        digest = result_digest(
+            self.segments,
+            self.wanted,
+            section.gives,
+            section.axis,
+            chosen_points(self.points, section.length),
+        )
         return Output(
             section.gives,
             section.axis,
@@ -157,9 +156,16 @@ class SectionRun:
 
 
 def result_digest(
-    folder: SegmentFolder, wanted: Sequence[int], product: type[Product], axis: str
+    folder: SegmentFolder,
+    wanted: Sequence[int],
+    product: type[Product],
+    axis: str,
+    chosen: Sequence[int] = (),
 ) -> str:
-    """The logical digest of a result: its numbers in order, wherever segments end."""
+    """The logical digest of a result: its numbers in order, wherever segments end.
+
+    chosen : as for `product_digest`.
+    """
     from lightwell.hdf5 import Hdf5Array
 
     digests: dict[int, str] = {}
@@ -173,28 +179,11 @@ def result_digest(
         for name in dims
         if axis not in dims[name].names
     }
-    return product_digest((digests[tile] for tile in wanted), whole)
+    return product_digest((digests[tile] for tile in wanted), whole, chosen)
 
 
 def _read_whole(array: "Hdf5Array") -> Any:
     return array.read(tuple(slice(None) for _ in array.shape))
-
-
-class StoredProduct:
-    """A product computed at once (a fold's or an iteration's), kept in a segment of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._segments = SegmentFolder(folder)
-
-    def save(self, product: Product) -> Source:
-        """Write the product and give it as a source."""
-        axis = next(iter(product.axes()), "")
-        length = product.lengths().get(axis, 1)
-        self._segments.prepare()
-        write_segment(self._segments.path, (0, 1), [product], axis)
-        held = self._segments.holding([0])
-        arrays = segmented(held, type(product), axis, lambda first, last: (0, length))  # noqa: ARG005
-        return Source(type(product), arrays)
 
 
 def _runs(tiles: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -206,12 +195,3 @@ def _runs(tiles: Sequence[int]) -> Iterator[tuple[int, int]]:
             start = tile
         previous = tile
     yield start, previous + 1
-
-
-def _own_memory() -> int:
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-    return peak_memory()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightwell.engines.tiles import TileRange, join
-from lightwell.errors import DamagedResult
+from lightwell.errors import DamagedResult, InputError
 from lightwell.products import Product
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Segment",
     "SegmentFolder",
+    "is_damaged",
     "product_digest",
     "segment_array",
     "tile_digest",
@@ -28,6 +29,8 @@ __all__ = [
 _NAME = re.compile(r"seg_(\d+)-(\d+)\.h5$")
 _DEPTH = 8
 _EDGE = 128
+_TILES = "tile_digests"
+_UNCUT = "uncut_digest"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,11 +56,9 @@ class SegmentFolder:
 
     def segments(self) -> list[Segment]:
         """The finished segments, in the order of their tiles."""
-        found = []
-        for path in self.path.glob("seg_*.h5"):
-            if match := _NAME.search(path.name):
-                found.append(Segment(path, int(match[1]), int(match[2])))
-        return sorted(found, key=lambda s: s.first)
+        named = [(path, _NAME.search(path.name)) for path in self.path.glob("seg_*.h5")]
+        found = [Segment(path, int(match[1]), int(match[2])) for path, match in named if match]
+        return sorted(found, key=lambda segment: segment.first)
 
     def missing(self, wanted: Iterable[int]) -> list[int]:
         """The tiles of `wanted` that no segment holds yet."""
@@ -93,51 +94,105 @@ def write_segment(
     path = folder / f"seg_{tiles[0]:06d}-{tiles[1]:06d}.h5"
     whole = join(parts, axis)
     dims = whole.dims()
+    depth = _depth(parts[0].lengths().get(axis, 1))
     written = 0
     with writing(path, replace=True) as file:
         for name, array in whole.arrays().items():
-            host = np.ascontiguousarray(np.asarray(array))
-            chunks = _chunks(host.shape, dims[name].names, axis)
+            host = np.asarray(array, order="C")
+            chunks = _chunks(host.shape, dims[name].names, axis, depth)
             file.create_dataset(name, data=host, chunks=chunks)
             written += host.nbytes
         digests = b"".join(bytes.fromhex(tile_digest(part, axis)) for part in parts)
-        file.create_dataset("tile_digests", data=np.frombuffer(digests, np.uint8).reshape(-1, 32))
+        file.create_dataset(_TILES, data=np.frombuffer(digests, np.uint8).reshape(-1, 32))
+        rest = bytes.fromhex(product_digest([], _uncut(whole, axis)))
+        file.create_dataset(_UNCUT, data=np.frombuffer(rest, np.uint8))
     return path, written
 
 
-def _chunks(shape: tuple[int, ...], names: tuple[str, ...], axis: str) -> tuple[int, ...] | None:
-    if len(shape) < 2 or math.prod(shape) == 0:  # noqa: PLR2004
+def _depth(tile: int) -> int:
+    """The depth of a chunk: it divides the tile, so that no chunk crosses into another segment."""
+    return next(depth for depth in range(max(min(tile, _DEPTH), 1), 0, -1) if tile % depth == 0)
+
+
+def _chunks(
+    shape: tuple[int, ...], names: tuple[str, ...], axis: str, depth: int
+) -> tuple[int, ...] | None:
+    if len(shape) < 2 or math.prod(shape) == 0:
         return None
-    edges = [_DEPTH if name == axis else _EDGE for name in names]
+    edges = [depth if name == axis else _EDGE for name in names]
     return tuple(min(edge, length) for edge, length in zip(edges, shape, strict=True))
+
+
+def _uncut(product: Product, axis: str) -> dict[str, Any]:
+    """The arrays of a product that an axis does not cut."""
+    dims = product.dims()
+    return {name: a for name, a in product.arrays().items() if axis not in dims[name].names}
+
+
+def is_damaged(segment: Segment, product: type[Product], axis: str, tile: int) -> bool:
+    """Whether a segment cannot be read, or its numbers are not those that were written.
+
+    It is read tile by tile, so that it costs no more memory than computing it did.
+    """
+    names = product.dims()
+    try:
+        arrays = {name: segment_array(segment, name) for name in names}
+        digests = [row.tobytes().hex() for row in segment_array(segment, _TILES).read()]
+        rest = segment_array(segment, _UNCUT).read().tobytes().hex()
+        if len(digests) != segment.last - segment.first:
+            return True
+        for number, digest in enumerate(digests):
+            cut = slice(number * tile, (number + 1) * tile)
+            part = {
+                name: array.read(
+                    tuple(cut if n == axis else slice(None) for n in names[name].names)
+                )
+                for name, array in arrays.items()
+            }
+            whole = product(**part)
+            if tile_digest(whole, axis) != digest:
+                return True
+            if number == 0 and product_digest([], _uncut(whole, axis)) != rest:
+                return True
+    except (InputError, OSError):
+        return True
+    return False
 
 
 def tile_digest(part: Product, axis: str) -> str:
     """The sha-256 of a tile's numbers: the arrays cut by the tiled axis, in C order."""
-    import numpy as np
-
     digest = hashlib.sha256()
     dims = part.dims()
     for name, array in part.arrays().items():
         if axis in dims[name].names:
-            host = np.ascontiguousarray(np.asarray(array))
-            digest.update(f"{name}:{host.dtype.str}:{host.shape}".encode())
-            digest.update(host.data)
+            _update(digest, name, array)
     return digest.hexdigest()
 
 
-def product_digest(tile_digests: Iterable[str], whole: Mapping[str, Any]) -> str:
-    """The sha-256 of a result: its tiles in order, then the arrays no tile cuts."""
-    import numpy as np
+def product_digest(
+    tile_digests: Iterable[str], whole: Mapping[str, Any], chosen: Sequence[int] = ()
+) -> str:
+    """The sha-256 of a result: its tiles in order, then the arrays no tile cuts.
 
+    chosen : the points of a selection; it tells two selections from the same tiles apart.
+    """
     digest = hashlib.sha256()
     for text in tile_digests:
         digest.update(text.encode())
+    if chosen:
+        digest.update(f"points:{','.join(map(str, chosen))}".encode())
     for name in sorted(whole):
-        host = np.ascontiguousarray(np.asarray(whole[name]))
-        digest.update(f"{name}:{host.dtype.str}:{host.shape}".encode())
-        digest.update(host.tobytes())
+        _update(digest, name, whole[name])
     return digest.hexdigest()
+
+
+def _update(digest: Any, name: str, array: Any) -> None:
+    import numpy as np
+
+    host = np.asarray(array, order="C")
+    digest.update(f"{name}:{host.dtype.str}:{host.shape}".encode())
+    # An empty array has no buffer that can be handed over.
+    digest.update(host.data if host.size else b"")
 
 
 def segment_array(segment: Segment, name: str) -> "Hdf5Array":

@@ -46,7 +46,7 @@ class Source:
 
     def bytes_per(self, axis: str) -> float:
         """How many stored bytes one point along an axis stands for."""
-        length = self.lengths()[axis]
+        length = self.lengths().get(axis, 1)
         dims = self.product.dims()
         tiled = [name for name in self.arrays if axis in dims[name].names]
         return sum(self.nbytes(name) for name in tiled) / max(length, 1)
@@ -84,14 +84,26 @@ class ShapeOnly:
     def __getitem__(self, _: Any) -> Any:
         return self.__array__()
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
 
 def shapes_only(
-    product: type[Product], arrays: Mapping[str, Any], axis: str | None = None
+    product: type[Product],
+    arrays: Mapping[str, Any],
+    axis: str | None = None,
+    length: int | None = None,
 ) -> Product:
-    """A product that knows its shapes; with an axis given, arrays without it keep their values."""
+    """A product that knows its shapes; with an axis given, arrays without it keep their values.
+
+    length : of the axis, in place of the one the arrays have.
+    """
     dims = product.dims()
     found: dict[str, Any] = {}
     for name, array in arrays.items():
-        hidden = axis is None or axis in dims[name].names
-        found[name] = ShapeOnly(tuple(array.shape), array.dtype) if hidden else array
+        names = dims[name].names
+        lengths = zip(names, array.shape, strict=True)
+        shape = tuple(length if n == axis and length is not None else size for n, size in lengths)
+        hidden = axis is None or axis in names
+        found[name] = ShapeOnly(shape, array.dtype) if hidden else array
     return product(**found)

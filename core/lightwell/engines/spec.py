@@ -12,7 +12,7 @@ from lightwell.products import Product
 from lightwell.recipes import Recipe, Setting
 from lightwell.steps import Estimate
 
-__all__ = ["Event", "JobSpec", "Outcome", "Output", "identity"]
+__all__ = ["Event", "JobSpec", "Outcome", "Output", "chosen_points", "identity"]
 
 Event = Mapping[str, Any]
 """Something that happened: ``{"event": "slab-done", "section": 0, "first": 0, "last": 4, …}``."""
@@ -63,6 +63,11 @@ class Outcome:
     metrics: Mapping[str, Sequence[float]]
     report: Mapping[str, Any]
     glimpses: Mapping[tuple[type[Product], str], Product] = dataclasses.field(default_factory=dict)
+
+
+def chosen_points(points: Sequence[int], length: int) -> Sequence[int]:
+    """The points of a selection; none where the whole axis was wanted."""
+    return () if len(points) == length else points
 
 
 def identity(recipe: Recipe[Any, Any], given: Mapping[str, Any], **facts: Any) -> str:

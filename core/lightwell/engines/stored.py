@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightwell.engines.segments import Segment, segment_array
+from lightwell.engines.segments import Segment, SegmentFolder, segment_array, write_segment
+from lightwell.engines.sources import Source
 from lightwell.products import Product
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from lightwell.hdf5 import Hdf5Array
     from lightwell.stacks import LazyArray
 
-__all__ = ["SegmentedArray", "segmented"]
+__all__ = ["SegmentedArray", "segmented", "stored_whole", "write_whole"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,7 @@ class SegmentedArray:
         """Read a rectangular part; only the segments it touches are opened."""
         import numpy as np
 
+        selection = (*selection, *(slice(None) for _ in self.shape[len(selection) :]))
         start, stop, step = selection[self.along].indices(self.shape[self.along])
         parts = []
         for first, array in self.pieces:
@@ -42,11 +45,12 @@ class SegmentedArray:
                 where = list(selection)
                 where[self.along] = slice(low, high)
                 parts.append(array.read(tuple(where)))
+        if not parts:
+            empty = list(selection)
+            empty[self.along] = slice(0, 0)
+            return self.pieces[0][1].read(tuple(empty))
         whole = np.concatenate(parts, axis=self.along) if len(parts) != 1 else parts[0]
-        if step == 1:
-            return whole
-        return whole[tuple(slice(None, None, step if i == self.along else None)
-                           for i in range(whole.ndim))]
+        return whole[(*(slice(None),) * self.along, slice(None, None, step))]
 
 
 def segmented(
@@ -69,3 +73,15 @@ def segmented(
         pieces = tuple(zip(starts, arrays, strict=True))
         found[name] = SegmentedArray(pieces, along, tuple(shape), arrays[0].dtype)
     return found
+
+
+def write_whole(folder: Path, product: Product) -> None:
+    """Keep a product that was computed at once, a fold's or an iteration's."""
+    SegmentFolder(folder).prepare()
+    write_segment(folder, (0, 1), [product], "")
+
+
+def stored_whole(folder: Path, product: type[Product]) -> Source:
+    """A product that `write_whole` kept, to be read piece by piece."""
+    [segment] = SegmentFolder(folder).holding([0])
+    return Source(product, {name: segment_array(segment, name) for name in product.dims()})

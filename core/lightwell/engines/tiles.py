@@ -8,8 +8,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lightwell.engines.blame import blaming
 from lightwell.engines.sources import Source, shapes_only
-from lightwell.errors import InputError
+from lightwell.errors import InputError, PluginError
 from lightwell.products import Product
 from lightwell.steps.calls import call_map
 
@@ -29,6 +30,8 @@ class Work:
     step: Any
     values: Mapping[str, Any]
     side: Source | None = None
+    position: int = 0
+    """The step's position in the recipe; names the folder when the section is stored."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Section:
         """The absolute points a range of tiles covers."""
         return first * self.tile, min(last * self.tile, self.length)
 
+    def place(self, tile: int) -> str:
+        """The points of a tile in words."""
+        start, stop = self.span(tile, tile + 1)
+        return f"{self.axis} {start} to {stop - 1}"
+
 
 def choose_axis(source: Source, works: Sequence[Work]) -> str | None:
     """The axis a section is cut along: shared by all its steps, first in the data, or None."""
@@ -72,10 +80,11 @@ def choose_axis(source: Source, works: Sequence[Work]) -> str | None:
 def tile_length(source: Source, works: Sequence[Work], axis: str) -> int:
     """The extent of a tile: what a step asks for, else a power of two of about 4 MB, at most 16."""
     halo = max((work.step.halo.get(axis, 0) for work in works), default=0)
-    asked = [work.step.tile[axis] for work in works if axis in work.step.tile]
+    asked = [int(work.step.tile[axis]) for work in works if axis in work.step.tile]
     if asked:
         return max(*asked, halo, 1)
     tile = 1
+    # One neighbouring tile has to be enough for a halo.
     while tile < halo:
         tile *= 2
     while tile < LARGEST_TILE and tile * source.bytes_per(axis) < TILE_BYTES:
@@ -123,14 +132,19 @@ class Tiles:
         """One tile after the first `depth` steps (all of them by default)."""
         depth = len(self.section.works) if depth is None else depth
         key = (depth, tile)
-        if key not in self._recent:
-            self._recent[key] = self._compute(tile, depth)
-            self._forget(depth, tile)
-        return self._recent[key]
+        if key in self._recent:
+            return self._recent[key]
+        found = self._compute(tile, depth)
+        if self._is_shared(depth):
+            for other in [k for k in self._recent if k[0] == depth and k[1] < tile - 2]:
+                del self._recent[other]
+            self._recent[key] = found
+        return found
 
-    def _forget(self, depth: int, tile: int) -> None:
-        for other in [k for k in self._recent if k[0] == depth and k[1] < tile - 2]:
-            del self._recent[other]
+    def _is_shared(self, depth: int) -> bool:
+        """Whether the tiles after that many steps serve neighbours too; others are not kept."""
+        works = self.section.works
+        return 0 < depth < len(works) and bool(works[depth].step.halo.get(self.section.axis))
 
     def _compute(self, tile: int, depth: int) -> Product:
         if depth == 0:
@@ -139,9 +153,17 @@ class Tiles:
         halo = work.step.halo.get(self.section.axis, 0)
         upstream, before, core = self._with_halo(tile, depth - 1, halo)
         start = tile * self.section.tile - before
-        side = self._side(work, start, start + upstream.lengths()[self.section.axis])
-        plan = self._plan(depth, upstream)
-        result: Product = call_map(work.step, upstream, side, plan, work.values)
+        length = upstream.lengths()[self.section.axis]
+        side = self._side(work, start, start + length)
+        with blaming(work.step.name, self.section.place(tile)):
+            plan = self._plan(depth, upstream)
+            result: Product = call_map(work.step, upstream, side, plan, work.values)
+        given = result.lengths()[self.section.axis]
+        if given != length:
+            raise PluginError(
+                f"{work.step.name} got {length} points along '{self.section.axis}', gave {given}",
+                remedy="a map step keeps the length of the axes it is declared independent over",
+            )
         return cut(result, self.section.axis, before, before + core) if halo else result
 
     def _with_halo(self, tile: int, depth: int, halo: int) -> tuple[Product, int, int]:
@@ -188,7 +210,9 @@ class Tiles:
     def _plan(self, depth: int, upstream: Product) -> Any:
         if depth not in self._plans:
             work = self.section.works[depth - 1]
-            like = shapes_only(type(upstream), upstream.arrays(), self.section.axis)
+            axis, length = self.section.axis, self.section.length
+            # The whole length, not that of the tile a worker happens to see first.
+            like = shapes_only(type(upstream), upstream.arrays(), axis, length)
             self._plans[depth] = work.step.make_plan(like, work.values)
         return self._plans[depth]
 

@@ -1,7 +1,7 @@
 """The digest of a result as its files hold it now, to be compared with the recorded one."""
 
 from lightwell.engines.segments import SegmentFolder, product_digest, tile_digest
-from lightwell.engines.spec import Output
+from lightwell.engines.spec import Output, chosen_points
 from lightwell.engines.tiles import cut
 from lightwell.products import Product
 
@@ -29,4 +29,5 @@ def stored_digest(output: Output) -> str:
             digests[tile] = tile_digest(piece, output.axis)
         if not whole:
             whole = {n: a for n, a in stored.items() if output.axis not in dims[n].names}
-    return product_digest((digests[tile] for tile in wanted), whole)
+    chosen = chosen_points(output.points, output.length)
+    return product_digest((digests[tile] for tile in wanted), whole, chosen)

@@ -2,14 +2,16 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightwell.engines.checkpoints import write_durably
-from lightwell.engines.sections import SectionRun, StoredProduct
+from lightwell.engines.sections import SectionRun
 from lightwell.engines.sources import Source
 from lightwell.engines.spec import Event, JobSpec, Output
+from lightwell.engines.stored import stored_whole
 from lightwell.engines.tiles import Section, Work, choose_axis, sample_points, tile_length
 from lightwell.engines.workers import Workers
 from lightwell.errors import InputError, LightwellError, ParameterError
@@ -30,6 +32,10 @@ from lightwell.steps import (
 __all__ = ["Walk"]
 
 Tell = Callable[[Event], None]
+Slices = tuple[int | None, int | None, int | None]
+
+RESULT = "result"
+"""The folder with the segments of the last product."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +50,12 @@ class _Trunk:
         return self.works[-1].step.gives if self.works else self.source.product
 
     def splits(self, axis: str) -> bool:
-        """True if a piece along the axis can be computed without its neighbours."""
-        alone = all(axis in work.step.over for work in self.works)
-        return alone and axis in self.source.product.axes() and axis in self.gives.axes()
+        """True if a piece of the product along the axis can be computed by itself."""
+        return self.splits_above(axis) and axis in self.gives.axes()
+
+    def splits_above(self, axis: str) -> bool:
+        """True if all the steps that wait are independent along the axis."""
+        return all(axis in work.step.over for work in self.works)
 
 
 class Walk:
@@ -61,7 +70,7 @@ class Walk:
         self._tell = tell
         self._step = -1
         self._sections: list[SectionRun] = []
-        self._stages = 0
+        self._known = _read_estimates(self._estimates_file)
         self._passed: list[_Trunk] = []
 
     def run(self) -> Output:
@@ -102,18 +111,15 @@ class Walk:
     def _advance(self, trunk: _Trunk, node: Stage[Any, Any]) -> _Trunk:
         if isinstance(node, SideStage):
             side = self._store(self._follow(node.side.nodes()))
-            return self._append(trunk, Work(node.step, self._values(), side))
+            return self._append(trunk, Work(node.step, self._values(), side, self._step))
         if isinstance(node, MapStep):
-            return self._append(trunk, Work(node, self._values()))
+            return self._append(trunk, Work(node, self._values(), None, self._step))
         if isinstance(node, Tap):
             return self._tap(trunk, node)
         if isinstance(node, FoldStep):
-            values = self._values()
-            source = self._store(trunk)
-            return _Trunk(self._keep(node, self._fold(node, values, source)))
+            return _Trunk(self._folded(node, self._values(), self._store(trunk)))
         if isinstance(node, IterateStep):
-            values = self._values()
-            return _Trunk(self._iterate(node, values, self._store(trunk)))
+            return _Trunk(self._iterated(node, self._values(), self._store(trunk)))
         raise LightwellError(f"the engine does not know what to do with {node.label}")
 
     def _append(self, trunk: _Trunk, work: Work) -> _Trunk:
@@ -126,22 +132,30 @@ class Walk:
         slot = self._target(tap)
         if self.settings[slot.address].value != AUTO:
             return trunk
-        stored = self._remembered(tap)
-        if stored is None and isinstance(tap.step, EstimateStep):
-            stored = self._estimate(tap.step, values, trunk)
-        elif stored is None:
+        is_sampled = isinstance(tap.step, EstimateStep)
+        # Decided by the recipe alone, never by what an earlier try remembered: a resumed job has
+        # to cut its sections, and so its tiles, where the first one did.
+        if not (is_sampled and trunk.splits_above(tap.step.sample_axis)):
             trunk = _Trunk(self._store(trunk))
-            stored = self._fold(tap.step, values, trunk.source)
-        self._accept(slot, tap, stored)
+        found = self._known.get(slot.address)
+        if found is None and is_sampled:
+            found = self._estimate(tap.step, values, trunk)
+        elif found is None:
+            found = self._fold(tap.step, values, trunk.source)
+        self._accept(slot, tap, found)
         return trunk
 
     def _accept(self, slot: Slot, tap: Tap[Any], found: Any) -> None:
         if not isinstance(found, Estimate):
             raise LightwellError(f"{tap.step.name} gave {type(found).__name__}, not an Estimate")
         self.estimates[slot.address] = found
-        if found.verdict == "failed":
+        is_number = not isinstance(found.value, float) or math.isfinite(found.value)
+        if found.verdict == "failed" or not is_number:
+            reason = found.reason or (
+                f"the value is {found.value}" if not is_number else "no reason"
+            )
             raise ParameterError(
-                f"{tap.step.name} could not find {slot.address}: {found.reason or 'no reason given'}",
+                f"{tap.step.name} could not find {slot.address} ({reason})",
                 remedy=f"give it: --set {slot.address}=… ({slot.parameter.wanted})",
             )
         value = slot.parameter.check(found.value, where=tap.step.name)
@@ -158,10 +172,7 @@ class Walk:
         self._remember()
 
     def _estimate(self, step: Any, values: Mapping[str, Any], trunk: _Trunk) -> Estimate[Any]:
-        axis = step.sample_axis
-        if any(axis not in work.step.over for work in trunk.works):
-            trunk = _Trunk(self._store(trunk))
-        section = self._section(trunk, axis)
+        section = self._section(trunk, step.sample_axis)
         self._workers.call("section", len(self._sections), section)
         points = sample_points(section.length, step.sample_count)
         return self._workers.call("estimate", step, values, points)  # type: ignore[no-any-return]
@@ -169,9 +180,17 @@ class Walk:
     def _fold(self, step: Any, values: Mapping[str, Any], source: Source) -> Any:
         axis = next(a for a in source.product.axes() if a in step.over)
         self._workers.call("section", len(self._sections), self._section(_Trunk(source), axis))
-        return self._workers.call("fold", step, values)
+        return self._workers.call("fold", step, values, self._whole_folder)
 
-    def _iterate(self, step: Any, values: Mapping[str, Any], source: Source) -> Source:
+    def _folded(self, step: Any, values: Mapping[str, Any], source: Source) -> Source:
+        if self._fold(step, values, source) is not None:
+            raise LightwellError(
+                f"{step.name} gives no product, so it cannot go on in the trunk",
+                remedy="an Estimate goes into a parameter: write .into('parameter')",
+            )
+        return stored_whole(self._whole_folder, step.gives)
+
+    def _iterated(self, step: Any, values: Mapping[str, Any], source: Source) -> Source:
         needed = sum(source.nbytes(name) for name in source.arrays)
         if needed > self.spec.memory:
             raise InputError(
@@ -181,50 +200,51 @@ class Walk:
             )
         checkpoint = self.spec.folder / f"checkpoint_{self._step}.npz"
         self._workers.shrink(1)
-        product, metrics = self._workers.call("iterate", step, values, source, checkpoint)
+        folder = self._whole_folder
+        metrics = self._workers.call("iterate", step, values, source, checkpoint, folder)
         self.metrics.update(metrics)
-        return self._keep(step, product)
-
-    def _keep(self, step: Any, product: Product) -> Source:
-        if not isinstance(product, Product):
-            raise LightwellError(
-                f"{step.name} gives {type(product).__name__}, which cannot go on in the trunk",
-                remedy="an Estimate goes into a parameter: write .into('parameter')",
-            )
-        return StoredProduct(self._folder("whole")).save(product)
+        return stored_whole(folder, step.gives)
 
     def _store(self, trunk: _Trunk) -> Source:
         """Compute the waiting steps for the whole axis and go on from what was stored."""
         if not trunk.works:
             return trunk.source
-        run = self._compute(trunk, None)
-        return run.stored()
+        folder = self.spec.folder / f"section_{trunk.works[-1].position}"
+        return self._compute(trunk, folder, None).stored()
 
     def _finish(self, trunk: _Trunk) -> Output:
         """Compute the waiting steps for the wanted points and describe the result."""
-        return self._compute(trunk, self.spec.slices).output()
+        return self._compute(trunk, self.spec.folder / RESULT, self.spec.slices).output()
 
-    def _compute(self, trunk: _Trunk, slices: tuple[int | None, int | None, int | None] | None) -> SectionRun:
-        axis = choose_axis(trunk.source, trunk.works) or trunk.source.product.axes()[0]
+    def _compute(self, trunk: _Trunk, folder: Path, slices: Slices | None) -> SectionRun:
+        # A product without axes is one tile, along an axis without a name.
+        axis = choose_axis(trunk.source, trunk.works) or next(iter(trunk.source.product.axes()), "")
         section = self._section(trunk, axis)
         points = _points(section, slices)
         number = len(self._sections)
-        run = SectionRun(section, points, self._folder("section"), self.spec, number)
+        run = SectionRun(section, points, folder, self.spec, number)
         self._sections.append(run)
         self._tell({"event": "section", "section": number, "tiles": len(run.wanted), "axis": axis})
         run.run(self._workers, self._tell)
         return run
 
     def _section(self, trunk: _Trunk, axis: str) -> Section:
-        length = trunk.source.lengths()[axis]
+        length = trunk.source.lengths().get(axis, 1)
         if length == 0:
-            raise InputError(f"there is no data along '{axis}': its length is 0")
+            raise InputError(
+                f"there is no data along '{axis}': its length is 0",
+                remedy="look at the entry with `lightwell show PID`",
+            )
         tile = tile_length(trunk.source, trunk.works, axis)
         return Section(trunk.source, trunk.works, axis, tile, length)
 
-    def _folder(self, kind: str) -> Path:
-        self._stages += 1
-        return self.spec.folder / f"{kind}_{self._stages}"
+    @property
+    def _whole_folder(self) -> Path:
+        return self.spec.folder / f"whole_{self._step}"
+
+    @property
+    def _estimates_file(self) -> Path:
+        return self.spec.folder / "estimates.json"
 
     def _values(self) -> dict[str, Any]:
         """The values of the next step, in the order in which `Recipe.steps` counts."""
@@ -244,21 +264,24 @@ class Walk:
             and slot.step > self._step
         )
 
-    def _remembered(self, tap: Tap[Any]) -> Estimate[Any] | None:
-        path = self.spec.folder / "estimates.json"
-        found = json.loads(path.read_text()) if path.exists() else {}
-        facts = found.get(self._target(tap).address)
-        return Estimate(**facts) if facts else None
-
     def _remember(self) -> None:
-        content = {name: dataclasses.asdict(e) for name, e in self.estimates.items()}
-        write_durably(self.spec.folder / "estimates.json", json.dumps(content).encode())
+        # With those remembered from before, which have not had their turn yet.
+        known = {**self._known, **self.estimates}
+        content = {name: dataclasses.asdict(estimate) for name, estimate in known.items()}
+        write_durably(self._estimates_file, json.dumps(content).encode())
 
 
-def _points(section: Section, slices: tuple[int | None, int | None, int | None] | None) -> Sequence[int]:
+def _read_estimates(path: Path) -> dict[str, Estimate[Any]]:
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {address: Estimate(**facts) for address, facts in found.items()}
+
+
+def _points(section: Section, slices: Slices | None) -> Sequence[int]:
     if slices is None:
         return range(section.length)
     start, stop, step = slices
+    if (step or 1) < 1:
+        raise ParameterError(f"--slices with a step of {step}", remedy="give a step of 1 or more")
     points = range(section.length)[start:stop:step]
     if not points:
         raise ParameterError(

@@ -1,7 +1,8 @@
 """The worker: a process of its own with one XLA thread, told what to compute over a pipe.
 
-Started as ``python -m lightwell.engines.worker FD``. XLA on CPU changes the bits of FFTs and sums
-with the number of its threads, so a worker has one, and parallelism comes from more workers.
+Started as ``python -m lightwell.engines.worker FD PARENT``. XLA on CPU changes the bits of FFTs
+and sums with the number of its threads, so a worker has one, and parallelism comes from more
+workers.
 """
 
 import contextlib
@@ -17,32 +18,47 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-__all__ = ["main", "single_thread"]
+from lightwell.errors import LightwellError, PluginError
+
+__all__ = ["forget_peak", "main", "peak_memory", "single_thread"]
 
 
 def single_thread() -> None:
     """Start JAX with a thread pool of one, whatever the number of cores.
 
-    XLA sizes its pool by the cores it may use when it starts; the affinity is widened again
-    afterwards, for reading and writing.
+    XLA sizes its pool by the cores it may use when it starts. Afterwards every thread gets them
+    all back: a thread keeps the affinity it was born with, and the workers would share one core.
     """
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     if allowed:
         os.sched_setaffinity(0, {min(allowed)})
     import jax
 
-    jax.config.update("jax_enable_x64", False)
+    jax.config.update("jax_enable_x64", False)  # noqa: FBT003  (the signature is jax's)
     jax.devices()
     if allowed:
-        os.sched_setaffinity(0, allowed)
+        for thread in _threads():
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, allowed)
 
 
-def die_with_parent() -> None:
-    """Make sure that no worker outlives the process that started it."""
-    parent = os.getppid()
+def _threads() -> list[int]:
+    tasks = Path("/proc/self/task")
+    return [int(task.name) for task in tasks.iterdir()] if tasks.exists() else [0]
+
+
+def die_with_parent(parent: int) -> None:
+    """Make sure that no worker outlives the process that started it.
+
+    Linux kills it at once (and also when the thread that started it ends, which is the one that
+    runs the job); elsewhere it finds out by itself.
+    """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It died while this process was still starting, too early for the signal.
+        os._exit(1)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -53,7 +69,7 @@ def die_with_parent() -> None:
 
 
 def peak_memory() -> int:
-    """The largest resident size of this process so far, in bytes."""
+    """The largest resident size of this process, in bytes, since `forget_peak` if that works."""
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():
@@ -61,16 +77,34 @@ def peak_memory() -> int:
                 return int(line.split()[1]) * 1024
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def main(descriptor: int) -> None:
+def forget_peak() -> None:
+    """Let the peak begin anew, where the system can: the next slab is measured by itself.
+
+    What was freed goes back to the system first; the C library would keep it, and the memory of a
+    worker would creep up from slab to slab.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def main(descriptor: int, parent: int) -> None:
     """Answer commands until the pipe closes."""
-    die_with_parent()
+    die_with_parent(parent)
+    # The supervisor decides: a signal to the group reaches it too, and it ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pipe = Connection(descriptor)
-    sys.path[:] = pipe.recv()
+    try:
+        sys.path[:] = pipe.recv()
+    except (EOFError, OSError):
+        return
     single_thread()
     from lightwell.engines.duties import Duties
 
@@ -78,10 +112,10 @@ def main(descriptor: int) -> None:
     while True:
         try:
             command, arguments = pickle.loads(pipe.recv_bytes())  # noqa: S301  (our own pipe)
-        except EOFError:
+        except (EOFError, OSError):
             return
-        except Exception as error:  # an import of the recipe's module may fail in any way
-            _send(pipe, ("error", error, traceback.format_exc()))
+        except Exception as error:
+            _send(pipe, ("error", _explained(error), traceback.format_exc()))
             continue
         _answer(pipe, duties, command, arguments)
 
@@ -95,14 +129,29 @@ def _answer(pipe: Connection, duties: Any, command: str, arguments: tuple[Any, .
         _send(pipe, ("done", result))
 
 
+def _explained(error: Exception) -> LightwellError:
+    """Why the recipe could not be taken in, as a sentence."""
+    if isinstance(error, LightwellError):
+        return error
+    return PluginError(
+        f"a worker could not load the recipe ({type(error).__name__}: {error})",
+        remedy="steps, products and plans have to stand at the top of a module that "
+        "`python -c 'import …'` can import",
+    )
+
+
 def _send(pipe: Connection, message: tuple[Any, ...]) -> None:
     try:
         content = pickle.dumps(message)
-    except Exception:  # an exception that does not pickle still has a text
-        content = pickle.dumps((message[0], RuntimeError(str(message[1])), *message[2:]))
-    with contextlib.suppress(BrokenPipeError):
+        if message[0] == "error":
+            # Some exceptions pickle and cannot be read back, for want of an argument.
+            pickle.loads(content)  # noqa: S301  (our own bytes)
+    except Exception:
+        kind, error, *rest = message
+        content = pickle.dumps((kind, RuntimeError(f"{type(error).__name__}: {error}"), *rest))
+    with contextlib.suppress(OSError):
         pipe.send_bytes(content)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

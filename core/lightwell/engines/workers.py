@@ -2,14 +2,16 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Pipe, wait
 from threading import Event as ThreadEvent
 from typing import Any, Self
 
+from lightwell.engines.environment import xla_flags
 from lightwell.errors import Interrupted, LightwellError, WorkerError
 
 __all__ = ["Worker", "Workers"]
@@ -22,21 +24,31 @@ class Worker:
 
     def __init__(self, keep_open: Sequence[int] = ()) -> None:
         ours, theirs = Pipe()
-        self.pipe: Connection = ours
-        command = [sys.executable, "-m", "lightwell.engines.worker", str(theirs.fileno())]
-        self.process = subprocess.Popen(  # noqa: S603  (our own module, our own interpreter)
-            command,
+        self.pipe: Any = ours
+        self.doing: str | None = None
+        self._about = ""
+        command = [sys.executable, "-m", "lightwell.engines.worker"]
+        self.process = subprocess.Popen(
+            [*command, str(theirs.fileno()), str(os.getpid())],
             env=_environment(),
             pass_fds=(theirs.fileno(), *keep_open),
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
-        self.pipe.send(sys.path)
-        self.busy = False
+        try:
+            self.pipe.send(sys.path)
+        except OSError as error:
+            raise self.died() from error
 
-    def ask(self, command: str, *arguments: Any) -> None:
+    @property
+    def busy(self) -> bool:
+        """True between a command and its answer."""
+        return self.doing is not None
+
+    def ask(self, command: str, *arguments: Any, about: str = "") -> None:
         """Send a command; the answer comes by `receive`.
 
+        about : what it is about, for the message if the worker dies of it.
         Errors: LightwellError where the recipe cannot cross to another process.
         """
         try:
@@ -47,11 +59,12 @@ class Worker:
                 remedy="define steps, products and plans at the top of a module, not inside "
                 "a function or a notebook cell",
             ) from error
+        self.doing = command
+        self._about = about or command
         try:
             self.pipe.send_bytes(content)
         except OSError as error:
             raise self.died() from error
-        self.busy = True
 
     def receive(self) -> tuple[str, Any]:
         """The next message: ("event", …) or ("done", …).
@@ -60,16 +73,16 @@ class Worker:
         """
         try:
             kind, *content = pickle.loads(self.pipe.recv_bytes())  # noqa: S301  (our own pipe)
-        except (EOFError, OSError) as error:
-            raise self.died() from error
+        except (EOFError, OSError) as gone:
+            raise self.died() from gone
         if kind == "event":
             return kind, content[0]
-        self.busy = False
+        self.doing = None
         if kind == "error":
-            error, trace = content
-            if not isinstance(error, LightwellError):
-                error.add_note(f"in a worker:\n{trace}")
-            raise error
+            raised: BaseException = content[0]
+            if not isinstance(raised, LightwellError):
+                raised.add_note(f"in a worker:\n{content[1]}")
+            raise raised
         return kind, content[0]
 
     def died(self) -> WorkerError:
@@ -77,12 +90,20 @@ class Worker:
         try:
             status = self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            status = 0
-        memory = status == -9
-        return WorkerError(
-            f"a worker ended with status {status}" + (" (killed, out of memory?)" if memory else ""),
-            remedy="run the same command again, it resumes; give --memory less than the machine has",
-        )
+            self.process.kill()
+            status = self.process.wait()
+        during = f"during {self._about}" if self.doing else "before it was asked for anything"
+        again = "run the same command again, it resumes"
+        if status == -signal.SIGKILL:
+            cause = "was killed (SIGKILL, often because the machine ran out of memory)"
+            remedy = f"{again}; give a smaller --memory than the machine has"
+        elif status < 0:
+            cause = f"crashed ({_signal_name(-status)})"
+            remedy = f"{again}; if it crashes there each time, a compiled library of a step does it"
+        else:
+            cause = f"ended with status {status}"
+            remedy = f"{again}; its own message stands above"
+        return WorkerError(f"a worker {cause} {during}", remedy=remedy)
 
     def end(self) -> None:
         """Stop the process, whatever it is doing."""
@@ -104,26 +125,30 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self.members:
-            worker.end()
+        while self.members:
+            self.dismiss(self.members[-1])
 
-    def grow(self, number: int) -> None:
-        """Start workers until there are `number`."""
-        while len(self.members) < number:
-            self.members.append(Worker(self._keep_open))
+    def hire(self) -> Worker:
+        """Start one more worker."""
+        self.members.append(Worker(self._keep_open))
+        return self.members[-1]
+
+    def dismiss(self, member: Worker) -> None:
+        """End a worker."""
+        self.members.remove(member)
+        member.end()
 
     def shrink(self, number: int) -> None:
         """End the last workers until there are `number`."""
         while len(self.members) > number:
-            self.members.pop().end()
+            self.dismiss(self.members[-1])
 
-    def call(self, command: str, *arguments: Any, worker: int = 0) -> Any:
-        """Ask one worker and wait for its answer, passing on events.
+    def call(self, command: str, *arguments: Any) -> Any:
+        """Ask the first worker and wait for its answer, passing on events.
 
         Errors: what the worker raised; Interrupted where the job was told to stop.
         """
-        self.grow(worker + 1)
-        member = self.members[worker]
+        member = self.members[0] if self.members else self.hire()
         member.ask(command, *arguments)
         while True:
             for answer in self.listen([member]):
@@ -136,12 +161,12 @@ class Workers:
                 "the job was stopped",
                 remedy="run the same command again, it resumes where it was",
             )
-        answers = []
+        answers: list[tuple[Worker, Any]] = []
         by_pipe = {member.pipe: member for member in members if member.busy}
         deadline = time.monotonic() + patience
         while by_pipe and not answers and time.monotonic() < deadline:
             for pipe in wait(list(by_pipe), timeout=max(deadline - time.monotonic(), 0)):
-                member = by_pipe[pipe]  # type: ignore[index]
+                member = by_pipe[pipe]
                 kind, content = member.receive()
                 if kind == "event":
                     self._tell(content)
@@ -150,13 +175,21 @@ class Workers:
         return answers
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _environment() -> dict[str, str]:
-    """One thread for every library that would start more, before any of them is imported."""
-    single = ("NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    flags = " ".join(
-        word
-        for word in os.environ.get("XLA_FLAGS", "").split()
-        if "force_host_platform_device_count" not in word
-    )
-    changes = {name: "1" for name in single} | {"XLA_FLAGS": flags, "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, "JAX_PLATFORMS": "cpu", **changes}
+    """One thread for every library that would start more, before any of them is imported.
+
+    Settings of JAX are left behind: they are made for the program that embeds us, and some of
+    them change bits.
+    """
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("JAX_")}
+    threads = ("NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    single = dict.fromkeys(threads, "1")
+    own = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": xla_flags(), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **single, **own}

@@ -40,8 +40,8 @@ def is_hdf5(path: str | os.PathLike[str]) -> bool:
     return bool(Path(path).is_file() and h5py.is_hdf5(os.fspath(path)))
 
 
-def open_file(path: str | os.PathLike[str] | BinaryIO, mode: Mode = "r") -> h5py.File:
-    """Return the open HDF5 file of a path or of a binary file object.
+def open_file(path: str | os.PathLike[str] | BinaryIO, mode: Mode = "r") -> Any:
+    """Return the open `h5py.File` of a path or of a binary file object.
 
     Reading takes no lock, so that a file being written elsewhere can be looked at. Raises
     UnreadableFile for a truncated file, another format, a file that may not be opened; NotFound
@@ -97,7 +97,7 @@ def file_stamp(path: str) -> tuple[int, int, int]:
 
 
 @contextmanager
-def reading(path: str | os.PathLike[str]) -> Iterator[tuple[h5py.File, dict[Any, Any]]]:
+def reading(path: str | os.PathLike[str]) -> Iterator[tuple[Any, dict[Any, Any]]]:
     """Lend the open file of a path, and a dictionary that lasts as long as the file is the same.
 
     Files stay open for the next reader, a few dozen of them; a file that changed is opened anew.

@@ -17,8 +17,8 @@ __all__ = ["Source", "external_link", "soft_link", "write_virtual", "writing"]
 
 
 @contextmanager
-def writing(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[h5py.File]:
-    """Lend a new HDF5 file that gets its name only when it is complete and on the disk.
+def writing(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[Any]:
+    """Lend a new `h5py.File` that gets its name only when it is complete and on the disk.
 
     Raises Conflict if the name is taken and `replace` was not asked for; after any error the
     unfinished file is removed and what stood there still stands.

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from lightwell.model.base import Frozen
 
-__all__ = ["ArrayRef", "ConstantPart", "EvenPart", "FilePart", "Part"]
+__all__ = ["ArrayRef", "ConstantPart", "EvenPart", "FilePart", "Part", "SeriesPart"]
 
 
 class FilePart(Frozen):
@@ -33,6 +33,33 @@ class FilePart(Frozen):
         if (self.file is None) == (self.role is None):
             raise ValueError("a part names either a file or a role of the manifest")
         return self
+
+
+class SeriesPart(Frozen):
+    """`count` datasets of one HDF5 file, a frame each, whose names are numbered.
+
+    `path` holds one field for the number, as in ``/scan/scan_0000_{:04d}.tif``; the numbers run
+    from `first` in steps of `step`. With `new_axis` a dataset lacks the first axis, else it has
+    that axis with one row.
+    """
+
+    kind: Literal["series"] = "series"
+    container: str = "hdf5"
+    file: str
+    path: str
+    first: NonNegativeInt = 0
+    step: PositiveInt = 1
+    count: NonNegativeInt
+    new_axis: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The name of every dataset, in order.
+
+        >>> SeriesPart(file="a.h5", path="/a/{:02d}", first=8, step=2, count=2).paths
+        ('/a/08', '/a/10')
+        """
+        return tuple(self.path.format(self.first + self.step * i) for i in range(self.count))
 
 
 class EvenPart(Frozen):
@@ -67,7 +94,7 @@ class ConstantPart(Frozen):
         return (self.value,) * self.count
 
 
-Part = Annotated[FilePart | EvenPart | ConstantPart, Field(discriminator="kind")]
+Part = Annotated[FilePart | SeriesPart | EvenPart | ConstantPart, Field(discriminator="kind")]
 
 
 class ArrayRef(Frozen):
@@ -113,7 +140,8 @@ class ArrayRef(Frozen):
     @property
     def files(self) -> tuple[str, ...]:
         """The manifest files named by the parts, each once, in order."""
-        named = [part.file for part in self.parts if isinstance(part, FilePart) and part.file]
+        inside = (part for part in self.parts if isinstance(part, (FilePart, SeriesPart)))
+        named = [part.file for part in inside if part.file]
         return tuple(dict.fromkeys(named))
 
     def lengths(self) -> tuple[int, ...]:
@@ -126,9 +154,10 @@ class ArrayRef(Frozen):
     def hdf5(
         cls, file: str, path: str, shape: Sequence[int], dtype: Any, unit: str | None = None
     ) -> Self:
-        """Return the reference to a whole HDF5 dataset."""
+        """Return the reference to a whole HDF5 dataset; `dtype` by name or as NumPy's."""
         part = FilePart(file=file, path=path, count=shape[0] if shape else None)
-        return cls(shape=tuple(shape), dtype=getattr(dtype, "name", dtype), unit=unit, parts=(part,))
+        name = getattr(dtype, "name", dtype)
+        return cls(shape=tuple(shape), dtype=name, unit=unit, parts=(part,))
 
     @classmethod
     def frames(

@@ -8,7 +8,8 @@ import numpy as np
 
 from lightwell.errors import LightwellError
 from lightwell.hdf5 import Hdf5Array, Source, external_link, soft_link, write_virtual
-from lightwell.model import ArrayRef, FilePart
+from lightwell.model import ArrayRef, ConstantPart, EvenPart, FilePart
+from lightwell.model.arrays import SeriesPart
 from lightwell.units import ascii_unit
 
 __all__ = ["ArrayWriter"]
@@ -54,14 +55,17 @@ class ArrayWriter:
             group.file[place].attrs[key] = value
 
     def _create(self, group: Any, name: str, ref: ArrayRef) -> bool:
-        files = [part for part in ref.parts if isinstance(part, FilePart)]
-        if not files:
-            self._write_numbers(group, name, ref)
-        elif len(files) < len(ref.parts) or not all(self._linkable(part) for part in files):
+        files = [part for part in ref.parts if isinstance(part, (FilePart, SeriesPart))]
+        if not all(self._linkable(part) for part in files):
             return False
-        elif len(files) == 1 and self._is_whole(files[0], ref):
-            self._link(group, name, files[0])
+        only = files[0] if len(files) == len(ref.parts) == 1 else None
+        if isinstance(only, FilePart) and self._is_whole(only, ref):
+            self._link(group, name, only)
             return True
+        if len(files) < len(ref.parts):
+            # A few numbers may be copied, and HDF5 has no other way to join them to given ones.
+            if ref.ndim > 1 or not self._write_numbers(group, name, ref):
+                return False
         elif ref.ndim == 0:
             return False
         else:
@@ -72,10 +76,22 @@ class ArrayWriter:
             group[name].attrs["units"] = ascii_unit(ref.unit.replace("\x00", ""))
         return True
 
-    def _write_numbers(self, group: Any, name: str, ref: ArrayRef) -> None:
-        """Write values that no file holds: angles given by a person, constants."""
-        values = [v for part in ref.parts if not isinstance(part, FilePart) for v in part.values]
+    def _write_numbers(self, group: Any, name: str, ref: ArrayRef) -> bool:
+        """Write values of which some or all are in no file: angles given by a person, constants."""
+        values: list[Any] = []
+        for part, length in zip(ref.parts, ref.lengths(), strict=True):
+            if isinstance(part, (EvenPart, ConstantPart)):
+                values.extend(part.values)
+            elif isinstance(part, FilePart):
+                try:
+                    found = Hdf5Array.find(self._file(part), part.path)
+                    values.extend(found.read((slice(part.start, part.start + length),)))
+                except LightwellError:
+                    return False
+            else:
+                return False
         group.create_dataset(name, data=np.asarray(values, dtype=ref.dtype).reshape(ref.shape))
+        return True
 
     def _is_whole(self, part: FilePart, ref: ArrayRef) -> bool:
         """Return whether a part is all of its dataset, so that a plain link will do."""
@@ -88,10 +104,10 @@ class ArrayWriter:
             # The file may be on tape now; it was described as this whole array.
             return True
 
-    def _file(self, part: FilePart) -> Path:
+    def _file(self, part: FilePart | SeriesPart) -> Path:
         return Path(os.path.normpath((self.root or self.path.parent) / (part.file or "")))
 
-    def _linkable(self, part: FilePart) -> bool:
+    def _linkable(self, part: FilePart | SeriesPart) -> bool:
         named = part.file is not None and bool(part.path.strip("/"))
         return self.root is not None and part.container == "hdf5" and named
 
@@ -102,7 +118,7 @@ class ArrayWriter:
         else:
             group[name] = external_link(self._relative(part), path)
 
-    def _relative(self, part: FilePart) -> str:
+    def _relative(self, part: FilePart | SeriesPart) -> str:
         """Return a file's name from the folder of this one, so that both can be moved together."""
         file = self._file(part)
         if file == self.path:
@@ -113,9 +129,15 @@ class ArrayWriter:
             # Another drive: there is no relative name.
             return file.as_posix()
 
-    def _write_virtual(self, group: Any, name: str, ref: ArrayRef, parts: list[FilePart]) -> None:
-        sources = [
-            Source(self._relative(part), part.path, part.start, part.start + length, part.new_axis)
-            for part, length in zip(parts, ref.lengths(), strict=True)
-        ]
+    def _write_virtual(
+        self, group: Any, name: str, ref: ArrayRef, parts: list[FilePart | SeriesPart]
+    ) -> None:
+        sources: list[Source] = []
+        for part, length in zip(parts, ref.lengths(), strict=True):
+            file = self._relative(part)
+            if isinstance(part, SeriesPart):
+                sources += [Source(file, path, 0, 1, part.new_axis) for path in part.paths]
+            else:
+                stop = part.start + length
+                sources.append(Source(file, part.path, part.start, stop, part.new_axis))
         write_virtual(group, name, ref.shape, ref.dtype, sources)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from lightwell.errors import LightwellError, MissingMetadata, ParameterError
+from lightwell.model.canonical import CANONICAL_FIELDS
 from lightwell.parameters import MISSING, Parameter
 from lightwell.steps import SideStage, Stage, Step, Tap
+from lightwell.units import convert
 
 __all__ = ["AUTO", "Setting", "Slot", "recipe_slots", "resolve"]
 
@@ -151,6 +153,15 @@ def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == AUTO
 
 
+def _in_own_unit(parameter: Parameter, value: Any) -> Any:
+    """A canonical field's value in the unit of the parameter, where both have one."""
+    path = parameter.source.path if parameter.source else ""
+    field = CANONICAL_FIELDS.get(path.removeprefix("canonical."))
+    if field is None or field.unit is None or parameter.unit in (None, field.unit):
+        return value
+    return convert(float(value), field.unit, str(parameter.unit))
+
+
 def _unset(recipe: str, slot: Slot, lookup: Callable[[str], Any]) -> Setting:
     parameter = slot.parameter
     if slot.bound is not MISSING:
@@ -160,7 +171,8 @@ def _unset(recipe: str, slot: Slot, lookup: Callable[[str], Any]) -> Setting:
     if parameter.source is not None:
         value = lookup(parameter.source.path)
         if value is not None:
-            return Setting(parameter.check(value, where=recipe), "entry", parameter.source.path)
+            value = parameter.check(_in_own_unit(parameter, value), where=recipe)
+            return Setting(value, "entry", parameter.source.path)
     if parameter.default is not MISSING:
         return Setting(parameter.default, "default")
     if parameter.source is not None:

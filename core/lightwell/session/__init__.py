@@ -1,5 +1,5 @@
 """Sessions: an installation opened by one user, and the verbs of everyday work."""
 
-from lightwell.session.session import Session, open  # noqa: A004
+from lightwell.session.session import Session, open
 
 __all__ = ["Session", "open"]

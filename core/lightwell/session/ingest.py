@@ -1,12 +1,18 @@
 """Ingest: a path becomes datasets, described by a file of their own and remembered."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightwell.datasets import Dataset, Given, ReplicaSummary, now
-from lightwell.errors import AmbiguousImporter, NoImporter
+from lightwell.errors import (
+    AmbiguousImporter,
+    InputError,
+    LightwellError,
+    NoImporter,
+    PluginError,
+)
 from lightwell.files import File
 from lightwell.importers import Described, Importer
 from lightwell.manifests import build_manifest
@@ -28,16 +34,33 @@ def ingest(
     dataset in one transaction, so that a crash leaves either all of a dataset or nothing.
     Errors: InputError in one sentence for anything that cannot be described.
     """
-    file = File(os.path.abspath(Path(path).expanduser()) if "://" not in path else path)
-    if not file.exists:
-        file.stat()
+    file = _reached(path)
     importer = choose_importer(installation, file)
     given = importer.checked(options, text=text)
-    found = list(importer.describe(file, **given))
+    found = _described(importer, file, given)
     if not found:
         raise NoImporter(f"importer {importer.name} found no entry", where=str(file))
     recorded = {name: Given(value, by=owner.name) for name, value in given.items()}
     return [_remember(installation, importer, file, one, recorded, owner) for one in found]
+
+
+def _reached(path: str) -> File:
+    """What stands at a path or address.
+
+    Errors: NotFound where nothing does; InputError for an address that leads nowhere.
+    """
+    try:
+        # Not resolve(): a link keeps its name, only dots go.
+        local = os.path.abspath(Path(path).expanduser())  # noqa: PTH100
+        file = File(path if "://" in path else local)
+        exists = file.exists
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        raise InputError(
+            f"{path} cannot be reached ({error})", remedy="check the address and the network"
+        ) from error
+    if not exists:
+        file.stat()
+    return file
 
 
 def choose_importer(installation: "Installation", file: File) -> Importer:
@@ -47,7 +70,9 @@ def choose_importer(installation: "Installation", file: File) -> Importer:
     """
     plugins = installation.plugins
     known: Mapping[str, Importer] = plugins.importers
-    claiming = [importer for importer in known.values() if importer.claims(file)]
+    claiming, problems = _claims(known.values(), file)
+    if not claiming and problems:
+        raise problems[0]
     if not claiming:
         raise NoImporter(
             f"no importer knows what {file.name} is",
@@ -66,6 +91,43 @@ def choose_importer(installation: "Installation", file: File) -> Importer:
             )
         return chosen  # type: ignore[no-any-return]
     return claiming[0]
+
+
+def _claims(
+    importers: Iterable[Importer], file: File
+) -> tuple[list[Importer], list[LightwellError]]:
+    """Who claims a file, and what went wrong when the others looked at it."""
+    claiming, problems = [], []
+    for importer in importers:
+        try:
+            if importer.claims(file):
+                claiming.append(importer)
+        except LightwellError as error:
+            problems.append(error)
+        except Exception as error:
+            problems.append(_failed(importer, file, error))
+    return claiming, problems
+
+
+def _described(importer: Importer, file: File, given: Mapping[str, Any]) -> list[Described]:
+    """What the importer found.
+
+    Errors: its own; PluginError naming it for anything that is not a sentence.
+    """
+    try:
+        return list(importer.describe(file, **given))
+    except LightwellError:
+        raise
+    except Exception as error:
+        raise _failed(importer, file, error) from error
+
+
+def _failed(importer: Importer, file: File, error: Exception) -> PluginError:
+    return PluginError(
+        f"importer {importer.name} failed on {file.name} ({type(error).__name__}: {error})",
+        where=f"{file}, {type(importer).__module__}",
+        remedy="report it to the authors of that module, with the file",
+    )
 
 
 def _remember(
@@ -95,7 +157,9 @@ def _remember(
         options=options,
         replicas=(summary,),
     )
-    write_entry(installation.folder("entries") / f"{dataset.pid}.nxs", dataset.entry, manifest)
+    # Replaced, not refused: ingesting twice is the same as once, also after a crash in between.
+    description = installation.folder("entries") / f"{dataset.pid}.nxs"
+    write_entry(description, dataset.entry, manifest, replace=True)
     stored = installation.catalog.put(dataset, by=owner, replicas=replicas)
     installation.plugins.tell("on_ingested", dataset=stored)
     return stored

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from lightwell.errors import Interrupted, NotFound, ParameterError
 from lightwell.files import complete_file
 from lightwell.model.arrays import ArrayRef
 from lightwell.previews import write_picture
-from lightwell.session.records import InputRecord, JobRecord, Slices
+from lightwell.session.records import InputRecord, JobRecord, Slices, software
 from lightwell.session.results import store_result
 from lightwell.stacks import LazyArray, open_array
 from lightwell.users import User
@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 REPORT = "report.json"
 """Timings and facts about the host, beside the result and not part of it."""
 
-__all__ = ["REPORT", "Job", "JobPlan", "input_sources", "parse_slices"]
+__all__ = [
+    "REPORT",
+    "Job",
+    "JobPlan",
+    "draw_previews",
+    "input_sources",
+    "parse_slices",
+    "write_report",
+]
 
 
 class Job:
@@ -42,7 +50,7 @@ class Job:
     def _run(self) -> None:
         try:
             self._dataset = self._work(self._engine)
-        except BaseException as error:  # noqa: BLE001  (raised again by whoever waits)
+        except BaseException as error:
             self._error = error
 
     @property
@@ -116,7 +124,8 @@ class JobPlan:
     def execute(self, engine: "LocalEngine", owner: User) -> Dataset:
         """Run, write the NeXus file and the pictures, catalogue the result."""
         outcome = engine.run(self.spec)
-        record = JobRecord.of(self.spec, outcome, self.records, self.identity)
+        programs = software(self.recipe, self.installation.plugins)
+        record = JobRecord.of(self.spec, outcome, self.records, self.identity, programs)
         folder = self.spec.folder
         dataset = store_result(
             self.installation,
@@ -128,10 +137,7 @@ class JobPlan:
             folder,
             owner,
         )
-        pictures = draw_previews(self.installation, outcome, folder)
-        report = {**outcome.report, "previews": [str(path) for path in pictures]}
-        with complete_file(folder / REPORT) as part:
-            part.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        write_report(outcome, draw_previews(self.installation, outcome, folder), folder)
         return dataset
 
 
@@ -146,9 +152,14 @@ def draw_previews(installation: "Installation", outcome: Outcome, folder: Path) 
     return found
 
 
-def input_sources(
-    recipe: "Recipe[Any, Any]", datasets: Mapping[str, Dataset]
-) -> dict[str, Source]:
+def write_report(outcome: Outcome, pictures: Sequence[Path], folder: Path) -> None:
+    """Keep timings and facts about the host beside the result."""
+    report = {**outcome.report, "previews": [str(path) for path in pictures]}
+    with complete_file(folder / REPORT) as part:
+        part.write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def input_sources(recipe: "Recipe[Any, Any]", datasets: Mapping[str, Dataset]) -> dict[str, Source]:
     """The arrays of every input of a recipe, unread.
 
     Errors: ParameterError for an input without a dataset; MissingSource, MissingMetadata where a
@@ -185,9 +196,11 @@ def parse_slices(text: str) -> Slices:
         numbers = []
     if len(numbers) == 1 and numbers[0] is not None:
         only = numbers[0]
+        # The stop after -1 is the end.
         return (only, only + 1 or None, 1)
-    if len(numbers) not in (2, 3) or (len(numbers) == 3 and (numbers[2] or 1) < 1):  # noqa: PLR2004
+    start, stop, step = (*numbers, *(None,) * 3)[:3]
+    if len(numbers) not in (2, 3) or (step is not None and step < 1):
         raise ParameterError(
             f"--slices {text!r} is not start:stop:step", remedy="write 512, 0:100 or 0:1596:100"
         )
-    return (numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None)  # noqa: PLR2004
+    return (start, stop, step)

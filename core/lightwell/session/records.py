@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightwell.datasets import Dataset
 from lightwell.engines import JobSpec, Outcome, identity
@@ -12,7 +12,10 @@ from lightwell.engines.environment import environment
 from lightwell.errors import DamagedResult
 from lightwell.recipes import Recipe, Setting
 
-__all__ = ["InputRecord", "JobRecord", "input_record", "job_identity"]
+if TYPE_CHECKING:
+    from lightwell.plugins import Plugins
+
+__all__ = ["InputRecord", "JobRecord", "input_record", "job_identity", "software"]
 
 Slices = tuple[int | None, int | None, int | None]
 
@@ -33,19 +36,26 @@ def input_record(dataset: Dataset) -> InputRecord:
     return InputRecord(dataset.pid, dataset.manifest.digest(), description)
 
 
+def software(recipe: Recipe[Any, Any], plugins: "Plugins") -> dict[str, str]:
+    """Everything that computes: the engine's environment, and the packages of the steps."""
+    packages = [plugins.distribution_of(step.__module__) for step in recipe.steps()]
+    return {**environment(), **dict(package for package in packages if package is not None)}
+
+
 def job_identity(
     recipe: Recipe[Any, Any],
     settings: Mapping[str, Setting],
     inputs: Mapping[str, InputRecord],
     slices: Slices | None,
+    programs: Mapping[str, str],
 ) -> str:
-    """The digest of everything the numbers of a result depend on."""
+    """The digest of everything the numbers of a result depend on; programs : see `software`."""
     return identity(
         recipe,
         {name: setting.value for name, setting in settings.items()},
         inputs={role: dataclasses.asdict(record) for role, record in inputs.items()},
         slices=slices,
-        environment=dict(environment()),
+        environment=dict(programs),
     )
 
 
@@ -69,7 +79,12 @@ class JobRecord:
 
     @classmethod
     def of(
-        cls, spec: JobSpec, outcome: Outcome, inputs: Mapping[str, InputRecord], key: str
+        cls,
+        spec: JobSpec,
+        outcome: Outcome,
+        inputs: Mapping[str, InputRecord],
+        key: str,
+        programs: Mapping[str, str],
     ) -> "JobRecord":
         """The record of a job that just ended."""
         slots = spec.recipe.slots
@@ -91,7 +106,7 @@ class JobRecord:
             tile=outcome.output.tile,
             axis=outcome.output.axis,
             digest=outcome.output.digest,
-            environment=dict(environment()),
+            environment=dict(programs),
             identity=key,
         )
 

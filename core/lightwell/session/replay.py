@@ -1,7 +1,6 @@
 """Replay: a result computed again from its record, compared, and put back where it is gone."""
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,16 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from lightwell.datasets import Dataset
 from lightwell.engines import Event, Outcome
+from lightwell.engines.environment import environment
 from lightwell.engines.local import LocalEngine
 from lightwell.engines.verification import stored_digest
-from lightwell.errors import DamagedResult, InputError, LightwellError, NotFound, ParameterError
+from lightwell.errors import (
+    InputError,
+    NotFound,
+    ParameterError,
+    UnknownName,
+)
 from lightwell.manifests import verify
-from lightwell.session.records import JobRecord, input_record
-from lightwell.session.results import MAIN_PROCESS, RECORD_NOTE
+from lightwell.session.differences import file_differences
+from lightwell.session.records import JobRecord, input_record, software
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lightwell.session.jobs import JobPlan
     from lightwell.session.session import Session
 
 __all__ = ["Replayed", "replay"]
@@ -48,33 +54,21 @@ def replay(
     memory: int | str | None = None,
     workers: int | None = None,
     on_event: "Callable[[Event], None] | None" = None,
+    engine: LocalEngine | None = None,
 ) -> Replayed:
     """Compute a result again and compare it with its record.
 
+    engine : what computes; stop it, and the same call later goes on.
     Errors: InputError where inputs or parameters are not what they were, naming each; NotFound.
     """
     dataset = _find(session, result)
     record = JobRecord.from_json(dataset.job, where=dataset.pid)
     _check_unchanged(session, dataset, record)
-    plan = session.plan(
-        record.recipe["name"],
-        record.inputs[_main_role(record)]["pid"],
-        _given(record),
-        slices=record.slices,
-        memory=memory,
-        workers=workers,
-        using={role: facts["pid"] for role, facts in list(record.inputs.items())[1:]},
-        on_event=on_event,
-    )
-    if plan.recipe.to_json() != record.recipe:
-        raise InputError(
-            f"the recipe {plan.recipe.name} is not the one that made {dataset.pid}",
-            remedy="install the version of the plugin that is named in the result",
-        )
+    plan = _plan(session, dataset, record, memory=memory, workers=workers, on_event=on_event)
     folder = Path(dataset.path).parent
     attempt = folder / "replay"
-    outcome = LocalEngine().run(dataclasses.replace(plan.spec, folder=attempt, glimpses=()))
-    changed = _compare(record, outcome)
+    outcome = (engine or LocalEngine()).run(dataclasses.replace(plan.spec, folder=attempt))
+    changed = _compare(record, outcome, software(plan.recipe, session.installation.plugins))
     rebuilt = not changed and not _is_stored(dataset, record, outcome, folder)
     if rebuilt:
         _put_back(session, plan, dataset, outcome, record, folder)
@@ -83,6 +77,36 @@ def replay(
     return Replayed(
         dataset.pid, verdict, rebuilt, tuple(changed), outcome.output.digest, record.digest
     )
+
+
+def _plan(session: "Session", dataset: Dataset, record: JobRecord, **options: Any) -> "JobPlan":
+    """The job as it was recorded.
+
+    Errors: UnknownName naming the package that is gone; InputError where it has another recipe.
+    """
+    name = record.recipe["name"]
+    try:
+        session.recipe(name)
+    except UnknownName as error:
+        packages = [f"{p} {v}" for p, v in record.environment.items() if p not in environment()]
+        made_by = f"{dataset.pid} was made by {', '.join(packages)}, which" if packages else "It"
+        raise UnknownName(
+            error.what, where=dataset.path, remedy=f"{made_by} has to be installed to replay it"
+        ) from None
+    plan = session.plan(
+        name,
+        record.inputs[_main_role(record)]["pid"],
+        _given(record),
+        slices=record.slices,
+        using={role: facts["pid"] for role, facts in list(record.inputs.items())[1:]},
+        **options,
+    )
+    if plan.recipe.to_json() != record.recipe:
+        raise InputError(
+            f"the recipe {plan.recipe.name} is not the one that made {dataset.pid}",
+            remedy="install the version of the plugin that is named in the result",
+        )
+    return plan
 
 
 def _find(session: "Session", result: str) -> Dataset:
@@ -123,7 +147,7 @@ def _check_unchanged(session: "Session", dataset: Dataset, record: JobRecord) ->
 
     Errors: InputError naming every file and parameter.
     """
-    differences = _record_differences(dataset, record)
+    differences = file_differences(Path(dataset.path), record)
     for role, facts in record.inputs.items():
         source = session.get(facts["pid"])
         differences += [f"input '{role}': {difference}" for difference in verify(source.manifest)]
@@ -139,47 +163,7 @@ def _check_unchanged(session: "Session", dataset: Dataset, record: JobRecord) ->
         )
 
 
-def _record_differences(dataset: Dataset, record: JobRecord) -> list[str]:
-    """What the result's file says otherwise than the catalog."""
-    from lightwell.nexus import read_entry
-
-    path = Path(dataset.path)
-    if not path.exists():
-        return []
-    try:
-        process = read_entry(path).process[MAIN_PROCESS]
-        note = json.loads(process.notes[RECORD_NOTE].data or "{}")
-        in_file = JobRecord.from_json(note, where=str(path))
-    except (LightwellError, KeyError, ValueError) as error:
-        raise DamagedResult(
-            f"the record in the result cannot be read ({error})",
-            where=str(path),
-            remedy="delete the file and replay the pid: it is written anew",
-        ) from error
-    found = _differing("parameter", record.parameters, in_file.parameters)
-    shown = process.parameters.values if process.parameters else {}
-    for name, facts in record.parameters.items():
-        value = shown[name].value if name in shown else None
-        plain = isinstance(facts["value"], (bool, int, float, str))
-        if plain and value != facts["value"]:
-            found.append(f"parameter {name}: recorded {facts['value']!r}, the file says {value!r}")
-    if in_file.digest != record.digest:
-        found.append("the digest in the file is not the one in the catalog")
-    return list(dict.fromkeys(found))
-
-
-def _differing(
-    what: str, one: Mapping[str, Mapping[str, Any]], other: Mapping[str, Mapping[str, Any]]
-) -> list[str]:
-    return [
-        f"{what} {name}: recorded {one.get(name, {}).get('value')!r}, "
-        f"the file says {other.get(name, {}).get('value')!r}"
-        for name in sorted({*one, *other})
-        if one.get(name) != other.get(name)
-    ]
-
-
-def _compare(record: JobRecord, outcome: Outcome) -> list[str]:
+def _compare(record: JobRecord, outcome: Outcome, programs: Mapping[str, str]) -> list[str]:
     """What came out otherwise than recorded, a sentence each."""
     found = []
     for name, estimate in outcome.estimates.items():
@@ -191,16 +175,16 @@ def _compare(record: JobRecord, outcome: Outcome) -> list[str]:
     if outcome.output.digest != record.digest:
         found.append("the numbers of the result are not those that were recorded")
         found += [
-            f"{name}: recorded {was}, now {outcome.report['environment'].get(name)}"
+            f"{name}: recorded {was}, now {programs.get(name)}"
             for name, was in record.environment.items()
-            if outcome.report["environment"].get(name) != was
+            if programs.get(name) != was
         ]
     return found
 
 
 def _is_stored(dataset: Dataset, record: JobRecord, outcome: Outcome, folder: Path) -> bool:
     """True if the stored arrays are all there and hold the recorded numbers."""
-    if verify(dataset.manifest, content=False):
+    if verify(dataset.manifest):
         return False
     home = folder / outcome.output.folder.name
     try:
@@ -211,8 +195,14 @@ def _is_stored(dataset: Dataset, record: JobRecord, outcome: Outcome, folder: Pa
 
 
 def _put_back(
-    session: "Session", plan: Any, dataset: Dataset, outcome: Outcome, record: JobRecord, folder: Path
+    session: "Session",
+    plan: "JobPlan",
+    dataset: Dataset,
+    outcome: Outcome,
+    record: JobRecord,
+    folder: Path,
 ) -> None:
+    from lightwell.session.jobs import draw_previews, write_report
     from lightwell.session.results import store_result
 
     home = folder / outcome.output.folder.name
@@ -229,3 +219,4 @@ def _put_back(
         folder,
         session.user,
     )
+    write_report(outcome, draw_previews(session.installation, outcome, folder), folder)

@@ -122,7 +122,7 @@ def _entry(
     if instrument is not None:
         kept = {n: getattr(instrument, n) for n in ("name", "source", "beam", "monochromator")}
         instrument = Instrument(**{n: _without_arrays(g) for n, g in kept.items()})
-    return schema(  # type: ignore[no-any-return]
+    return schema(
         title=f"{described.title or Path(source.path).stem}: {recipe.name}",
         start_time=described.start_time,
         end_time=described.end_time,
@@ -131,7 +131,7 @@ def _entry(
         instrument=instrument,
         sample=_without_arrays(described.sample),
         users=described.users,
-        process=_processes(recipe, record, source),
+        process=_processes(installation, recipe, record, source),
         data={"data": _data(described, output, refs)},
         default="data",
     )
@@ -152,7 +152,7 @@ def _without_arrays(group: Any) -> Any:
 
 
 def _processes(
-    recipe: "Recipe[Any, Any]", record: JobRecord, source: Dataset
+    installation: "Installation", recipe: "Recipe[Any, Any]", record: JobRecord, source: Dataset
 ) -> dict[str, Process]:
     date = datetime.now(UTC)
     version = record.environment["lightwell"]
@@ -182,9 +182,10 @@ def _processes(
             for address, slot in recipe.slots.items()
             if slot.step == index
         }
+        package = installation.plugins.distribution_of(step.__module__)
         found[f"{index + 1:02d}_{step.name}"] = Process(
             program=step.reference,
-            version=version,
+            version=package[1] if package else None,
             date=date,
             sequence_index=index + 2,
             parameters=Parameters(values=own),
@@ -215,7 +216,7 @@ def _data(source: Entry, output: Output, refs: Mapping[str, ArrayRef]) -> Data:
         signal=signal,
         axes=tuple(axes),
         fields=fields,
-        interpretation="image" if len(names) >= 2 else None,  # noqa: PLR2004
+        interpretation="image" if len(names) >= 2 else None,
     )
 
 

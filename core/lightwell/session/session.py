@@ -16,7 +16,7 @@ from lightwell.errors import MissingMetadata, UnknownName
 from lightwell.installation import Installation
 from lightwell.session.ingest import ingest
 from lightwell.session.jobs import REPORT, Job, JobPlan, input_sources, parse_slices
-from lightwell.session.records import Slices, input_record, job_identity
+from lightwell.session.records import Slices, input_record, job_identity, software
 from lightwell.settings import parse_size
 from lightwell.stacks import LazyArray, open_array
 from lightwell.users import User, local_user
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Session", "open"]
 
 
-def open(  # noqa: A001  (people write lightwell.open)
+def open(
     path: str | os.PathLike[str] | None = None,
     *,
     user: User | str | None = None,
@@ -60,15 +60,21 @@ class Session:
         allowed = EverythingForTheLocalUser(local_user()).restriction(self.user)
         return self.installation.catalog.as_seen_through([allowed])
 
-    def ingest(self, path: str | os.PathLike[str], *, text: bool = False, **options: Any) -> list[Dataset]:
+    def ingest(
+        self, path: str | os.PathLike[str], *, text: bool = False, **options: Any
+    ) -> list[Dataset]:
         """Describe and remember what stands at a path; a file may hold several datasets.
 
         options : the importer's own, for what the files do not say; text : they were typed.
         Errors: InputError in one sentence.
         """
-        return ingest(
-            self.installation, os.fspath(path), options, owner=self.user, text=text
-        )
+        from lightwell.hdf5 import release
+
+        try:
+            return ingest(self.installation, os.fspath(path), options, owner=self.user, text=text)
+        finally:
+            # HDF5 lets nobody in this process open a file otherwise than we keep it open.
+            release()
 
     def get(self, pid: str) -> Dataset:
         """The dataset of that pid.
@@ -87,9 +93,10 @@ class Session:
         Errors: UnknownName with the nearest one.
         """
         recipes = self.installation.plugins.recipes
-        if name not in recipes:
-            raise UnknownName(f"there is no recipe '{name}'", remedy=nearest(name, recipes))
-        return recipes[name]  # type: ignore[no-any-return]
+        if name in recipes:
+            return recipes[name]  # type: ignore[no-any-return]
+        why = self._missing_plugin(name) or f"there is no recipe '{name}'"
+        raise UnknownName(why, remedy=nearest(name, recipes))
 
     def plan(
         self,
@@ -113,14 +120,20 @@ class Session:
         given = {roles[0]: dataset, **(using or {})}
         unknown = [role for role in given if role not in roles]
         if unknown:
-            raise UnknownName(f"{chosen.name} has no input '{unknown[0]}'", remedy=nearest(unknown[0], roles))
-        inputs = {role: self.get(d) if isinstance(d, str) else self._whole(d) for role, d in given.items()}
+            raise UnknownName(
+                f"{chosen.name} has no input '{unknown[0]}'", remedy=nearest(unknown[0], roles)
+            )
+        inputs = {
+            role: self.get(d) if isinstance(d, str) else self._whole(d) for role, d in given.items()
+        }
         main = inputs[roles[0]]
         self._check_schema(chosen, main)
         settings = chosen.settings(parameters, main.entry.lookup, text=text)
         cut = parse_slices(slices) if isinstance(slices, str) else slices
         records = {role: input_record(d) for role, d in inputs.items()}
-        key = job_identity(chosen, settings, records, cut)
+        key = job_identity(
+            chosen, settings, records, cut, software(chosen, self.installation.plugins)
+        )
         pid = make_pid(key, chosen.name)
         previews = self.installation.plugins.previews
         spec = JobSpec(
@@ -170,7 +183,13 @@ class Session:
         """Start a planned job, or find that it was done before."""
 
         def work(engine: Any) -> Dataset:
-            return plan.finished() or plan.execute(engine, self.user)
+            from lightwell.hdf5 import release
+
+            try:
+                return plan.finished() or plan.execute(engine, self.user)
+            finally:
+                # HDF5 lets nobody in this process open a file otherwise than we keep it open.
+                release()
 
         return Job(work)
 
@@ -218,6 +237,20 @@ class Session:
         if name not in simulators:
             raise UnknownName(f"there is no simulator '{name}'", remedy=nearest(name, simulators))
         return simulators[name].run(Path(path), parameters, text=text)  # type: ignore[no-any-return]
+
+    def _missing_plugin(self, recipe: str) -> str | None:
+        """Why there is no recipe of a technique at all, where that is the reason."""
+        technique = recipe.partition(".")[0]
+        known = {status.name: status.problem for status in self.installation.plugins.status}
+        if "." not in recipe or any(r.startswith(f"{technique}.") for r in self._recipe_names()):
+            return None
+        if technique not in known:
+            return f"there is no recipe '{recipe}', since no plugin '{technique}' is installed here"
+        problem = known[technique]
+        return f"plugin '{technique}' did not load: {problem}" if problem else None
+
+    def _recipe_names(self) -> list[str]:
+        return list(self.installation.plugins.recipes)
 
     def _whole(self, dataset: Dataset) -> Dataset:
         """The dataset with its list of files, which a listing leaves out."""

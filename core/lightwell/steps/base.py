@@ -120,7 +120,7 @@ def _find_step(module: str, name: str, bound: Mapping[str, Any]) -> Step:
             remedy="decorate the function where it is defined (@map_step above def), "
             "not inside another function and not under another name",
         )
-    return found._with(bound)
+    return found._with(bound)  # noqa: SLF001  (our own class)
 
 
 def check_over(name: str, over: AbstractSet[str]) -> frozenset[str]:

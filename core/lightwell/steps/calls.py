@@ -31,8 +31,33 @@ Values = Mapping[str, Any]
 
 def call_map(step: Any, product: Product, side: Product | None, plan: Any, values: Values) -> Any:
     """Run a map step on one tile, or on the whole."""
+    if step.host:
+        return _call_on_host(step, product, side, plan, values)
     function, arguments = compiled_map(step, product, side, plan, values)
     return step.gives(*function(*arguments))
+
+
+def _call_on_host(
+    step: Any, product: Product, side: Product | None, plan: Any, values: Values
+) -> Any:
+    import numpy as np
+
+    products: list[Any] = [
+        type(p)(**{name: np.asarray(array) for name, array in p.arrays().items()})
+        for p in (product, side)
+        if p is not None
+    ]
+    if step.plan is not None:
+        products.append(plan)
+    return _declared(step, step.function(*products, **values))
+
+
+def _declared(step: Any, result: Any) -> Any:
+    if not isinstance(result, step.gives):
+        raise LightwellError(
+            f"{step.name} returned {type(result).__name__}, declared is {step.gives.__name__}"
+        )
+    return result
 
 
 def compiled_map(
@@ -93,11 +118,7 @@ def _jitted_map(
             products.append(step.signature.products[1](*sides))
         if step.plan is not None:
             products.append(jax.tree_util.tree_unflatten(tree, leaves))
-        result = step.function(*products, **dict(static), **traced)
-        if not isinstance(result, step.gives):
-            raise LightwellError(
-                f"{step.name} returned {type(result).__name__}, declared is {step.gives.__name__}"
-            )
+        result = _declared(step, step.function(*products, **dict(static), **traced))
         return tuple(getattr(result, array) for array in step.gives.dims())
 
     run.__name__ = name.rpartition(":")[2].replace(".", "_")

@@ -33,8 +33,10 @@ class _Mapped(Step):
         halo: Mapping[str, int],
         tile: Mapping[str, int],
         plan: Callable[..., Any] | None,
+        host: bool,  # noqa: FBT001  (given by the decorators alone)
     ) -> None:
         super().__init__(function, with_plan=plan is not None)
+        self.host = host
         self.over = check_over(self.name, over)
         self.halo = dict(halo)
         self.tile = dict(tile)
@@ -131,16 +133,21 @@ class SideStage(Stage[A_contra, B_co]):
 
 class _MapDecorator:
     def __init__(
-        self, over: AbstractSet[str], halo: Mapping[str, int], tile: Mapping[str, int]
+        self,
+        over: AbstractSet[str],
+        halo: Mapping[str, int],
+        tile: Mapping[str, int],
+        *,
+        host: bool,
     ) -> None:
-        self._options = (over, halo, tile)
+        self._options = (over, halo, tile, None, host)
 
     @overload
     def __call__(self, function: Callable[Concatenate[A, S, P], B]) -> MapStep2[A, S, B, P]: ...
     @overload
     def __call__(self, function: Callable[Concatenate[A, P], B]) -> MapStep[A, B, P]: ...
     def __call__(self, function: Callable[..., Any]) -> Any:
-        return _make(function, *self._options, None)
+        return _make(function, *self._options)
 
 
 class _PlannedDecorator:
@@ -150,8 +157,10 @@ class _PlannedDecorator:
         halo: Mapping[str, int],
         tile: Mapping[str, int],
         plan: Callable[..., Any],
+        *,
+        host: bool,
     ) -> None:
-        self._options = (over, halo, tile, plan)
+        self._options = (over, halo, tile, plan, host)
 
     @overload
     def __call__(
@@ -189,6 +198,7 @@ def map_step(
     over: AbstractSet[str],
     halo: Mapping[str, int] | None = None,
     tile: Mapping[str, int] | None = None,
+    host: bool = False,
 ) -> _MapDecorator: ...
 @overload
 def map_step(
@@ -197,6 +207,7 @@ def map_step(
     plan: Callable[..., Any],
     halo: Mapping[str, int] | None = None,
     tile: Mapping[str, int] | None = None,
+    host: bool = False,
 ) -> _PlannedDecorator: ...
 def map_step(
     *,
@@ -204,14 +215,17 @@ def map_step(
     plan: Callable[..., Any] | None = None,
     halo: Mapping[str, int] | None = None,
     tile: Mapping[str, int] | None = None,
+    host: bool = False,
 ) -> Any:
     """Make a function a step whose result along `over` depends on nothing else along `over`.
 
     over : the axes along which the engine may cut;
     halo : how many neighbours along an axis the result depends on;
     tile : the extent along an axis the kernel is fastest with (the engine's own rule else);
-    plan : makes host-side tables once per run, from shapes, untiled arrays and parameters.
+    plan : makes host-side tables once per run, from shapes, untiled arrays and parameters;
+    host : the step gets NumPy arrays and is not compiled, for work a compiled CPU form of the
+    kernel does several times faster than XLA; a test has to hold the two forms together.
     """
     if plan is None:
-        return _MapDecorator(over, halo or {}, tile or {})
-    return _PlannedDecorator(over, halo or {}, tile or {}, plan)
+        return _MapDecorator(over, halo or {}, tile or {}, host=host)
+    return _PlannedDecorator(over, halo or {}, tile or {}, plan, host=host)

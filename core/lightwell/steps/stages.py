@@ -69,9 +69,10 @@ def check_junction(upstream: Stage[Any, Any], following: Stage[Any, Any]) -> Non
     """
     if not (isinstance(upstream.gives, type) and issubclass(upstream.gives, following.takes)):
         given = getattr(upstream.gives, "__name__", str(upstream.gives))
+        # Of two chains, the stages that meet.
+        first, last = following.nodes()[0], upstream.nodes()[-1]
         raise JunctionError(
-            f"{following.label} takes {following.takes.__name__}, "
-            f"but {upstream.label} gives {given}"
+            f"{first.label} takes {following.takes.__name__}, but {last.label} gives {given}"
         )
 
 

@@ -12,27 +12,26 @@ __all__ = ["PREVIEWS"]
 
 
 def _raw(scan: Scan) -> "NDArray[Any]":
-    import numpy as np
-
-    return np.asarray(scan.frames)[0]
+    return _member(scan.frames, 0)
 
 
 def _norm(projections: Projections) -> "NDArray[Any]":
-    import numpy as np
-
-    return np.asarray(projections.transmission)[0]
+    return _member(projections.transmission, 0)
 
 
 def _sino(sinograms: Sinograms) -> "NDArray[Any]":
-    import numpy as np
-
-    return np.asarray(sinograms.attenuation)[:, 0]
+    return _member(sinograms.attenuation, (slice(None), 0))
 
 
 def _rec(volume: Volume) -> "NDArray[Any]":
+    # Pictures begin at the top, the coordinate y grows upwards.
+    return _member(volume.data, 0)[::-1]
+
+
+def _member(array: Any, index: Any) -> "NDArray[Any]":
     import numpy as np
 
-    return np.asarray(volume.data)[0]
+    return np.asarray(array[index])
 
 
 PREVIEWS = (

@@ -1,15 +1,18 @@
 """What flows through a tomographic recipe."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from lightwell import Array, ArrayRef, Dims, Entry, Product
 from lightwell.errors import InputError, MissingMetadata
 from lightwell.products import Coordinate
 from lightwell.stacks import ArrayInMemory, LazyArray, take
+from lightwell.units import convert
 from lightwell_tomography.schema import DARK, FLAT, PROJECTION
 
 __all__ = ["Projections", "Scan", "Sinograms", "Volume"]
+
+_KINDS = {PROJECTION: "projections", FLAT: "flat fields", DARK: "dark fields"}
 
 
 class Scan(Product):
@@ -36,10 +39,18 @@ class Scan(Product):
 
         flat_positions : (flat) how many projections were taken before each flat; all flats at
         one moment if it is not given.
+        Errors: InputError where there is no projection, flat or dark, or where positions are not
+        numbers; JunctionError where shapes do not fit together.
         """
         import numpy as np
 
+        stacks = (frames, flats, darks)
+        for stack, name in zip(stacks, ("projections", "flat fields", "dark fields"), strict=True):
+            if not len(stack):
+                raise MissingMetadata(f"a scan without {name} cannot be normalised")
         positions = np.zeros(len(flats)) if flat_positions is None else flat_positions
+        if not np.isfinite(np.asarray(positions, np.float64)).all():
+            raise InputError("the positions of flat fields have to be finite numbers")
         weights = _weights(len(frames), positions)
         return cls.of(frames=frames, flats=flats, darks=darks, angles=angles, **weights)
 
@@ -49,6 +60,7 @@ class Scan(Product):
     ) -> Mapping[str, LazyArray]:
         """Pick projections, flats and darks out of the stack by the image key.
 
+        Only the key and the angles are read, and the angles brought to degree.
         Errors: MissingMetadata for a scan without stack, key, angles, flats or darks; InputError
         where the key or the angles do not fit the stack.
         """
@@ -56,22 +68,18 @@ class Scan(Product):
 
         stack = open_array(_needed(entry, "instrument.detector.data"))
         key = np.asarray(open_array(_needed(entry, "instrument.detector.image_key")).read())
-        angles = open_array(_needed(entry, "sample.rotation_angle"))
+        turned = _needed(entry, "sample.rotation_angle")
+        angles = open_array(turned)
         _check_lengths(stack, key, angles)
-        where = {kind: np.flatnonzero(key == kind) for kind in (PROJECTION, FLAT, DARK)}
-        for kind, name in ((PROJECTION, "projections"), (FLAT, "flat fields"), (DARK, "dark fields")):
+        where = {kind: np.flatnonzero(key == kind) for kind in _KINDS}
+        for kind, name in _KINDS.items():
             if not len(where[kind]):
                 raise MissingMetadata(
                     f"the scan has no {name} (no image_key {kind} among {len(key)} frames)",
                     remedy="ingest the scan together with the files that hold them",
                 )
         projections = where[PROJECTION]
-        degrees = np.asarray(take(angles, projections).read(), np.float64)
-        if not np.isfinite(degrees).all():
-            raise InputError(
-                f"{int((~np.isfinite(degrees)).sum())} of {len(degrees)} angles are not numbers",
-                remedy="give them: --set first_angle=… --set last_angle=… when you ingest",
-            )
+        degrees = _in_degree(take(angles, projections), turned.unit)
         before = np.searchsorted(projections, where[FLAT])
         weights = _weights(len(projections), before)
         return {
@@ -101,15 +109,21 @@ class Volume(Product):
     """Attenuation of the sample in every voxel."""
 
     result_definition = "NXtomoproc"
+    # NXtomoproc wants them and does not say what they mean; these say that nothing was changed.
+    result_attributes: ClassVar = {
+        "data": {"transform": "none", "offset": "0", "scaling": "1"},
+    }
 
     data: Annotated[Array, Dims("row", "y", "x", unit="1/pixel")]
 
     @classmethod
     def coordinates(cls, entry: Entry, lengths: Mapping[str, int]) -> Mapping[str, Coordinate]:
-        """z, y and x from the rotation axis, in metre where the entry knows the pixel size."""
+        """Heights from the first row, y and x from the axis; metre where pixel sizes are known."""
         pixel = entry.lookup("canonical.pixel_size")
         size, unit = (float(pixel), "m") if pixel else (1.0, "pixel")
-        found = {"row": Coordinate([size * i for i in range(lengths["row"])], unit, "z")}
+        tall = entry.lookup("instrument.detector.y_pixel_size")
+        height = float(tall) if pixel and tall else size
+        found = {"row": Coordinate([height * i for i in range(lengths["row"])], unit, "z")}
         for axis in ("y", "x"):
             middle = (lengths[axis] - 1) / 2
             values = [size * (i - middle) for i in range(lengths[axis])]
@@ -137,13 +151,29 @@ def _needed(entry: Entry, path: str) -> ArrayRef:
 
 
 def _check_lengths(stack: LazyArray, key: Any, angles: LazyArray) -> None:
-    if len(stack.shape) != 3:  # noqa: PLR2004
+    if len(stack.shape) != 3:
         raise InputError(f"the frames have shape {stack.shape}, not (frame, row, x)")
-    for name, length in (("image keys", len(key)), ("angles", angles.shape[0])):
-        if length != stack.shape[0]:
+    for name, shape in (("image keys", key.shape), ("angles", angles.shape)):
+        if shape != stack.shape[:1]:
             raise InputError(
-                f"there are {length} {name} for {stack.shape[0]} frames",
+                f"there are {' x '.join(map(str, shape))} {name} for {stack.shape[0]} frames",
                 remedy="ingest the scan with --set first_angle=… --set last_angle=…"
                 if name == "angles"
                 else "check the file the instrument wrote",
             )
+
+
+def _in_degree(angles: LazyArray, unit: str | None) -> Any:
+    """The angles, read; those without a unit are degrees.
+
+    Errors: InputError for a unit that is none of angles, and for what is no number.
+    """
+    import numpy as np
+
+    degrees = np.asarray(angles.read(), np.float64) * convert(1.0, unit or "degree", "degree")
+    if not np.isfinite(degrees).all():
+        raise InputError(
+            f"{int((~np.isfinite(degrees)).sum())} of {len(degrees)} angles are not numbers",
+            remedy="give them: --set first_angle=… --set last_angle=… when you ingest",
+        )
+    return degrees

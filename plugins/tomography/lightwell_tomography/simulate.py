@@ -16,23 +16,26 @@ if TYPE_CHECKING:
 
 __all__ = ["relative_error", "simulate", "tomography"]
 
-_DARK_LEVEL = 100.0
-_FLATS = 5
-_DARKS = 5
-_PHANTOM_HEIGHT = 0.6
+_WIDTH = 256
+_DARK_LEVEL, _DARK_NOISE = 100.0, 2.0
+_FLATS, _DARKS = 20, 20
 _CIRCLE = 0.9
+_LARGEST_COUNT = 65535
+# Of the beam's profile, the pixels' own sensitivity, and five deviations of noise.
+_BRIGHTEST = 1.1
 
 
 def simulate(
     path: Path,
     *,
-    width: int = 256,
+    width: int = _WIDTH,
     rows: int = 16,
     angles: int = 385,
     rotation_axis: Annotated[float | None, Unit("pixel")] = None,
-    photons: float = 20000.0,
+    photons: float = 40000.0,
     drift: float = 0.05,
     transmission: float = 0.3,
+    bad_pixels: int = 0,
     pixel_size: Annotated[float, Unit("m")] = 1e-6,
     energy: Annotated[float, Unit("eV")] = 20000.0,
     seed: int = 0,
@@ -40,60 +43,123 @@ def simulate(
     """Write an NXtomo scan of the Shepp-Logan head with photon noise and a drifting beam.
 
     rotation_axis : 0 at the centre of the first pixel, the middle if not given; photons : per
-    pixel in the full beam; drift : share of the beam lost during the scan, seen by flats before,
-    amid and after; transmission : the smallest of the sample.
-    Errors: ParameterError for sizes too small to be a scan.
+    pixel in the full beam; drift : mean share of the beam lost during the scan, most of it at
+    one edge, seen by flats before, amid and after; transmission : the smallest of the sample;
+    bad_pixels : how many are dead or not linear, which makes stripes.
+    Errors: ParameterError for what cannot be scanned.
     """
     import numpy as np
 
     from lightwell_tomography.phantoms import project, shepp_logan
 
-    if width < 16 or rows < 1 or angles < 8:  # noqa: PLR2004
-        raise ParameterError("a scan needs a width of 16, one row and eight angles at least")
     axis = (width - 1) / 2 if rotation_axis is None else rotation_axis
-    attenuation = -np.log(transmission) / (0.55 * width)
+    lengths = {"pixel_size": pixel_size, "energy": energy, "photons": photons}
+    _check(width, rows, angles, axis, drift, transmission, bad_pixels, lengths)
     degrees = np.linspace(0.0, 180.0, angles)
-    slices = shepp_logan(rows, attenuation=attenuation, height=_PHANTOM_HEIGHT)
-    seen = np.exp(-project(slices, degrees, width, axis))
-    frames, key, angle = _acquire(seen, degrees, photons, drift, np.random.default_rng(seed))
-    facts = {"pixel_size": pixel_size, "energy": energy, "title": "simulated Shepp-Logan head"}
-    _write(path, frames, key, angle, facts)
+    # Pixels are square: the rows span as much of the head as they would of the detector's width.
+    height = 2.0 * rows / width
+    paths = project(shepp_logan(rows, height=height), degrees, width, axis)
+    attenuation = -float(np.log(transmission)) / float(paths.max())
+    rng = np.random.default_rng(seed)
+    camera = _Camera(paths.shape[1:], photons, bad_pixels, rng)
+    frames, key, angle = _acquire(np.exp(-attenuation * paths), degrees, drift, camera)
+    written = {"pixel_size": pixel_size, "energy": energy, "title": "simulated Shepp-Logan head"}
+    _write(path, frames, key, angle, written)
     truth = {
         "rotation_axis": float(axis),
-        "attenuation": float(attenuation),
-        "height": _PHANTOM_HEIGHT,
+        "attenuation": attenuation,
+        "height": height,
         "rows": rows,
         "width": width,
     }
     return Simulated(path, truth)
 
 
+def _check(
+    width: int,
+    rows: int,
+    angles: int,
+    axis: float,
+    drift: float,
+    transmission: float,
+    bad_pixels: int,
+    positive: "Mapping[str, float]",
+) -> None:
+    """Refuse what is no scan, or no picture of one.
+
+    Errors: ParameterError.
+    """
+    most = int(_LARGEST_COUNT / _BRIGHTEST - _DARK_LEVEL)
+    wrong = [f"{name} = {v:g} is not above 0" for name, v in positive.items() if not v > 0]
+    if width < 16 or rows < 1 or angles < 8:
+        wrong.append("a scan needs a width of 16, one row and eight angles at least")
+    elif not 0 <= axis <= width - 1:
+        wrong.append(f"rotation_axis = {axis:g} is not on the detector, 0 to {width - 1}")
+    elif not 0 <= bad_pixels <= rows * width // 2:
+        wrong.append(f"bad_pixels = {bad_pixels} is not between 0 and half of all pixels")
+    if not 0 <= drift < 0.5:
+        wrong.append(f"drift = {drift:g} is not between 0 and 0.5")
+    if not 0 < transmission < 1:
+        wrong.append(f"transmission = {transmission:g} is not between 0 and 1")
+    if positive["photons"] > most:
+        wrong.append(f"photons = {positive['photons']:g} saturate 16 bits, {most} do not")
+    if wrong:
+        raise ParameterError(f"this cannot be simulated: {'; '.join(wrong)}")
+
+
+class _Camera:
+    """A detector of 16 bits that counts photons, with pixels of unequal sensitivity."""
+
+    def __init__(self, shape: tuple[int, ...], photons: float, bad_pixels: int, rng: Any) -> None:
+        import numpy as np
+
+        self.shape, self._rng = shape, rng
+        profile = 1.0 - 0.2 * np.linspace(-1.0, 1.0, shape[1]) ** 2
+        self.beam = photons * profile * np.clip(rng.normal(1.0, 0.02, shape), 0.92, 1.08)
+        chosen = np.sort(rng.permutation(self.beam.size)[:bad_pixels])
+        self._dead = np.unravel_index(chosen[::2], shape)
+        self._bent = np.unravel_index(chosen[1::2], shape)
+
+    def frame(self, exposure: "NDArray[Any]") -> "NDArray[Any]":
+        """One frame of an exposure, in photons per pixel."""
+        import numpy as np
+
+        seen = exposure.copy()
+        seen[self._dead] = 0.0
+        # A tenth less in the full beam than a linear pixel would count.
+        seen[self._bent] *= 1.0 - 0.1 * seen[self._bent] / self.beam[self._bent]
+        dark = self._rng.normal(_DARK_LEVEL, _DARK_NOISE, self.shape)
+        counted = self._rng.poisson(seen) + dark
+        counts: NDArray[Any] = np.clip(np.rint(counted), 0, _LARGEST_COUNT).astype(np.uint16)
+        return counts
+
+
 def _acquire(
-    seen: "NDArray[Any]", degrees: "NDArray[Any]", photons: float, drift: float, rng: Any
+    seen: "NDArray[Any]", degrees: "NDArray[Any]", drift: float, camera: _Camera
 ) -> "tuple[NDArray[Any], NDArray[Any], NDArray[Any]]":
     """Frames in the order an instrument takes them: darks, flats, half, flats, half, flats."""
     import numpy as np
 
-    count, rows, width = seen.shape
-    x = np.linspace(-1.0, 1.0, width)
-    beam = photons * (1.0 - 0.2 * x**2) * rng.normal(1.0, 0.02, (rows, width))
-    frames, key, angle = [], [], []
+    count = len(seen)
+    frames: list[NDArray[Any]] = []
+    key: list[int] = []
+    angle: list[float] = []
 
-    def take(kind: int, exposure: "NDArray[Any]", degree: float) -> None:
-        counted = rng.poisson(exposure) + rng.normal(_DARK_LEVEL, 2.0, (rows, width))
-        frames.append(np.clip(np.rint(counted), 0, 65535).astype(np.uint16))
-        key.append(kind)
-        angle.append(degree)
+    def take(kind: int, exposure: "NDArray[Any]", degree: float, times: int = 1) -> None:
+        for _ in range(times):
+            frames.append(camera.frame(exposure))
+            key.append(kind)
+            angle.append(float(degree))
 
-    for _ in range(_DARKS):
-        take(DARK, np.zeros((rows, width)), 0.0)
+    take(DARK, np.zeros(camera.shape), degrees[0], _DARKS)
+    # The beam moves off sideways: nothing is lost at one edge, twice the mean at the other.
+    loss = drift * (1.0 + np.linspace(-1.0, 1.0, seen.shape[2]))
     for index in range(count + 1):
-        strength = 1.0 - drift * index / count
+        beam = camera.beam * (1.0 - loss * index / count)
         if index in (0, count // 2, count):
-            for _ in range(_FLATS):
-                take(FLAT, beam * strength, degrees[min(index, count - 1)])
+            take(FLAT, beam, degrees[min(index, count - 1)], _FLATS)
         if index < count:
-            take(PROJECTION, beam * strength * seen[index], degrees[index])
+            take(PROJECTION, beam * seen[index], degrees[index])
     return np.stack(frames), np.array(key, np.int32), np.array(angle)
 
 
@@ -108,8 +174,8 @@ def _write(
 
     with writing(path) as file:
         file.attrs.update(NX_class="NXroot", default="entry")
-        entry = file.create_group("entry")
-        entry.attrs.update(NX_class="NXentry", default="data")
+        entry = _group(file, "entry", "NXentry")
+        entry.attrs["default"] = "data"
         entry["definition"] = "NXtomo"
         entry["title"] = facts["title"]
         instrument = _group(entry, "instrument", "NXinstrument")
@@ -120,7 +186,7 @@ def _write(
         _value(mono, "energy", facts["energy"], "eV")
         detector = _group(instrument, "detector", "NXdetector")
         detector.create_dataset("data", data=frames, chunks=(1, *frames.shape[1:]))
-        detector["data"].attrs["units"] = "counts"
+        detector["data"].attrs.update(units="counts", interpretation="image")
         detector["image_key"] = key
         for name in ("x_pixel_size", "y_pixel_size"):
             _value(detector, name, facts["pixel_size"], "m")
@@ -128,10 +194,9 @@ def _write(
         sample["name"] = "Shepp-Logan head"
         _value(sample, "rotation_angle", angle, "degree")
         data = _group(entry, "data", "NXdata")
-        data.attrs["signal"] = "data"
-        for name, target in (("data", detector["data"]), ("image_key", detector["image_key"])):
-            data[name] = target
-        data["rotation_angle"] = sample["rotation_angle"]
+        data.attrs.update(signal="data", axes=["rotation_angle", ".", "."])
+        _link(data, detector, "data", "image_key")
+        _link(data, sample, "rotation_angle")
 
 
 def _group(parent: Any, name: str, nx_class: str) -> Any:
@@ -143,6 +208,13 @@ def _group(parent: Any, name: str, nx_class: str) -> Any:
 def _value(group: Any, name: str, value: Any, unit: str) -> None:
     group[name] = value
     group[name].attrs["units"] = unit
+
+
+def _link(group: Any, source: Any, *names: str) -> None:
+    """Give arrays a second name, as NeXus does: with the first one as their `target`."""
+    for name in names:
+        source[name].attrs["target"] = source[name].name
+        group[name] = source[name]
 
 
 def relative_error(volume: "LazyArray", truth: "Mapping[str, Any]") -> float:
@@ -165,11 +237,13 @@ def relative_error(volume: "LazyArray", truth: "Mapping[str, Any]") -> float:
 
 
 def draw(chance: float) -> dict[str, Any]:
-    """Parameters of a demonstration: the axis up to ten pixels from the middle.
+    """Parameters of a demonstration: the axis as far from the middle as the sample stays in view.
 
     chance : from 0 to 1, drawn by whoever shows it.
     """
-    return {"rotation_axis": 127.5 + 20.0 * chance - 10.0}
+    # The head reaches 0.92 of half the width from the axis.
+    furthest = 0.038 * _WIDTH
+    return {"rotation_axis": (_WIDTH - 1) / 2 + furthest * (2.0 * chance - 1.0)}
 
 
 tomography = Simulator(

@@ -22,7 +22,10 @@ def normalise(scan: Scan, *, floor: float = 1e-3) -> Projections:
     floor : the smallest transmission that is believed; dead pixels get it.
     """
     weights = flatfield.FlatWeights(
-        scan.flat_average, scan.flat_before, scan.flat_after, scan.flat_share
+        average=scan.flat_average,
+        lower=scan.flat_before,
+        upper=scan.flat_after,
+        upper_weight=scan.flat_share,
     )
     transmission = flatfield.normalise(scan.frames, scan.flats, scan.darks, weights, floor)
     return Projections(transmission, scan.angles)
@@ -34,7 +37,7 @@ def minus_log(projections: Projections) -> Sinograms:
     return Sinograms(flatfield.minus_log(projections.transmission), projections.angles)
 
 
-@map_step(over={"row"})
+@map_step(over={"row"}, host=True)
 def remove_stripes(sinograms: Sinograms, *, window: int = 0) -> Sinograms:
     """Remove the stripes of pixels with a wrong response, which make rings (Vo 2018, no. 3).
 
@@ -43,7 +46,8 @@ def remove_stripes(sinograms: Sinograms, *, window: int = 0) -> Sinograms:
     """
     if window == 0:
         return sinograms
-    return Sinograms(stripes.remove_stripes(sinograms.attenuation, window), sinograms.angles)
+    clean = stripes.remove_stripes_host(sinograms.attenuation, window)
+    return Sinograms.of(attenuation=clean, angles=sinograms.angles)
 
 
 @estimate_step(sample={"row": 5})
@@ -71,8 +75,8 @@ def reconstruct(
     sinograms: Sinograms,
     plan: GridrecPlan,
     *,
-    rotation_axis: Annotated[float, Unit("pixel")],  # noqa: ARG001  (the plan uses it)
-    filter: Literal["ramlak", "hann"] = "ramlak",  # noqa: ARG001
+    rotation_axis: Annotated[float, Unit("pixel")],
+    filter: Literal["ramlak", "hann"] = "ramlak",
     mask: bool = True,
 ) -> Volume:
     """Filtered backprojection by adjoint gridding, around an axis at any place.

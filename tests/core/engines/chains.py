@@ -95,7 +95,7 @@ def project(
     plan: BackPlan,
     *,
     axis: Annotated[float, Unit("pixel")],
-    kind: Literal["flat", "cosine"] = "cosine",  # noqa: ARG001  (the plan uses it)
+    kind: Literal["flat", "cosine"] = "cosine",
 ) -> Volume:
     """An outer product with an FFT in it: anything whose bits depend on threads and tiles."""
     spectrum = jnp.fft.rfft(sinos.line, axis=2)
@@ -181,11 +181,7 @@ def relax(
 
 
 volume = (
-    Input("data", Scan)
-    | normalise
-    | find_axis.into("axis")
-    | soften
-    | project.bind(kind="cosine")
+    Input("data", Scan) | normalise | find_axis.into("axis") | soften | project.bind(kind="cosine")
 ).named("test.volume")
 
 labels = (volume | half_height.into("threshold") | segment).named("test.labels")

@@ -91,8 +91,8 @@ def test_what_is_no_entry_is_refused() -> None:
 
 
 def test_writing_refuses_unknown_names_and_wrong_schemas() -> None:
-    with pytest.raises(ValidationError, match="titel"):
-        Entry.model_validate({"titel": "x"})
+    with pytest.raises(ValidationError, match="heading"):
+        Entry.model_validate({"heading": "x"})
     with pytest.raises(ValidationError, match="the document says NXlaue_example"):
         Entry.model_validate(laue().document())
     with pytest.raises(ValidationError):

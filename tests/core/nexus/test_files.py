@@ -143,7 +143,7 @@ def test_groups_have_classes_and_units(written: Path) -> None:
 
 
 def test_the_groups_alone_tell_nearly_everything(written: Path) -> None:
-    with h5py.File(written, "r+") as file:
+    with open_file(written, "r+") as file:
         del file["entry/lightwell"]
     entry, wanted = read_entry(written), scan(written.parent.parent)
     assert entry.flags == ()

@@ -41,12 +41,12 @@ def test_numbers_come_in_model_units_and_originals_stay(header: Header) -> None:
     assert header.number("/sample/temperature", to="K") == 393.15
     assert header.numbers("/detector/angles", to="degree") == (0.0, 180.0)
     assert header.number("/sample/count") == 3.0
-    assert header.flags == ()
+    assert not header.flags
 
 
 def test_a_missing_unit_is_said_or_given(header: Header) -> None:
     assert header.number("/detector/pixel", to="m", unit_default="m") == 6.7e-6
-    assert header.flags == ()
+    assert not header.flags
     assert header.number("/detector/pixel", to="m") is None
     assert [flag.code for flag in header.flags] == ["unit-missing"]
 
@@ -74,7 +74,7 @@ def test_missing_is_missing(header: Header) -> None:
     assert header.integer("/no") is None
     assert header.boolean("/no") is None
     assert header.number("/sample/empty", to="m") is None
-    assert header.flags == ()
+    assert not header.flags
 
 
 def test_the_first_key_there_is_answers_by_any_name(header: Header) -> None:
@@ -98,7 +98,7 @@ def test_times(header: Header) -> None:
     assert iso is not None
     assert iso.astimezone(UTC) == datetime(2012, 7, 31, 15, 15, 23, tzinfo=UTC)
     assert header.time("/times/epoch") == datetime.fromtimestamp(1.6e9, UTC)
-    assert header.flags == ()
+    assert not header.flags
     naive = header.time("/times/naive", field="start_time")
     assert naive is not None
     assert naive.tzinfo is None

@@ -128,7 +128,7 @@ def entries(draw: st.DrawFn) -> Entry:
     return entry.model_copy(update=update)
 
 
-SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @SLOW

@@ -4,7 +4,8 @@ Layout: F. De Carlo et al., "Scientific data exchange", J. Synchrotron Rad. 21, 
 Early files have the arrays one level deeper, in /exchange/data/data.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Annotated, Any
 
 from lightwell import (
@@ -13,22 +14,35 @@ from lightwell import (
     Detector,
     File,
     Importer,
-    Instrument,
     Part,
-    Sample,
     Unit,
 )
-from lightwell.errors import MissingMetadata
+from lightwell.errors import InputError, MissingMetadata, MissingSource
 from lightwell.hdf5 import Hdf5Array, is_hdf5, open_file, read_attributes
-from lightwell.model import Monochromator, Source, User
+from lightwell.model.arrays import Part as ArrayPart
 from lightwell.nexus import Header
-from lightwell_tomography.importers.angles import frame_angles, given_angles
+from lightwell.units import convert
+from lightwell_tomography.importers.angles import (
+    ASK,
+    angle_unit,
+    cut,
+    doubts,
+    given_angles,
+    needed,
+    over_frames,
+)
+from lightwell_tomography.importers.dxchange_facts import facts
+from lightwell_tomography.importers.linked import read_ref, scan_files
 from lightwell_tomography.schema import DARK, FLAT, PROJECTION, Tomography
 
 __all__ = ["DataExchange"]
 
-_INSTRUMENT = "/measurement/instrument"
-_EXPERIMENTER = ("/measurement/sample/experimenter", "/measurement/experimenter")
+_BROKEN = (KeyError, OSError, RuntimeError)
+_KINDS = {
+    PROJECTION: ("data", "projections"),
+    FLAT: ("data_white", "flat fields"),
+    DARK: ("data_dark", "dark fields"),
+}
 
 
 class DataExchange(Importer):
@@ -50,169 +64,218 @@ class DataExchange(Importer):
         first_angle: Annotated[float | None, Unit("degree")] = None,
         last_angle: Annotated[float | None, Unit("degree")] = None,
     ) -> Iterator[Described]:
-        """Describe the raw stage of the file; angles are only needed where it holds no theta."""
-        path = file.local_path()
-        with open_file(path) as opened:
+        """Describe the raw stage of the file.
+
+        first_angle, last_angle : of the projections, where the file holds no theta, or another.
+        """
+        root, parts = scan_files(file)
+        with open_file(file.local_path()) as opened:
             group = _exchange(opened)
             if group is None:
-                raise MissingMetadata("there is no /exchange/data", where=str(file))
-            header = Header.of_hdf5(opened)
-            header.flag_missing_sources(path)
-            stacks = _Stacks(file, group, opened)
-        given = given_angles(first_angle, last_angle, stacks.projections.shape[0])
-        entry = _entry(file, header, stacks, given)
-        yield Described(entry, file.parent, [Part(file, "master")])
+                raise MissingMetadata(
+                    "the file has no /exchange/data",
+                    where=str(file),
+                    remedy="use the importer of the format it is written in",
+                )
+            scan = _Scan(file, group, opened, root, parts)
+            angles = scan.angles(first_angle, last_angle)
+            yield Described(_entry(scan, angles), root, parts)
 
 
-class _Stacks:
-    """The arrays of the file, where they are."""
+class _Scan:
+    """The arrays of one open file, where they are, and its header."""
 
-    def __init__(self, file: File, group: str, opened: Any) -> None:
-        self._file, self._group = file, group
-        self.projections = self._required("data", "projections")
-        self.flats = self._required("data_white", "flat fields")
-        self.darks = self._required("data_dark", "dark fields")
-        self.theta = self._found("theta", opened)
-        self.theta_white = self._found("theta_white", opened)
+    def __init__(self, file: File, group: str, opened: Any, root: File, parts: list[Part]) -> None:
+        self.file, self.opened = file, opened
+        self._group, self._root, self._parts = group, root, parts
+        self.header = Header.of_hdf5(opened)
+        self.header.flag_missing_sources(file.local_path())
+        self.stacks = {kind: self._stack(*names) for kind, names in _KINDS.items()}
+        self._check_sizes()
 
-    def _required(self, name: str, what: str) -> ArrayRef:
-        ref = self._ref(f"{self._group}/{name}")
-        if ref is None:
+    def array(self, path: str, what: str) -> ArrayRef | None:
+        """The array at a path, or None where there is none.
+
+        Errors: MissingSource where a link is there and leads nowhere; UnreadableFile.
+        """
+        if not _has_link(self.opened, path):
+            return None
+        try:
+            found = Hdf5Array.find(self.file.local_path(), path)
+        except MissingSource as error:
+            raise MissingSource(
+                f"the {what} ({path}) lead nowhere: {error.what}",
+                where=str(self.file),
+                remedy="put the linked file where the link looks for it",
+            ) from error
+        unit = read_attributes(self.opened[path]).get("units")
+        name = self._parts[0].file.relative_to(self._root)
+        text = str(unit) if unit is not None else None
+        return ArrayRef.hdf5(name, path, found.shape, found.dtype, text)
+
+    def angles(self, first: float | None, last: float | None) -> ArrayRef:
+        """The angles of the projections, a person's before the file's.
+
+        Errors: InputError where there are none, or not one for every projection.
+        """
+        count = self.stacks[PROJECTION].shape[0]
+        given = given_angles(first, last, count)
+        if given is not None:
+            return given
+        theta = needed(self.array(f"{self._group}/theta", "angles"), str(self.file))
+        if theta.shape != (count,):
             raise MissingMetadata(
-                f"the scan has no {what} ({self._group}/{name} is not there)",
-                where=str(self._file),
-                remedy="write them into the file, or ingest the file that holds them",
+                f"{self._group}/theta has the shape {theta.shape}, there are {count} projections",
+                where=str(self.file),
+                remedy=ASK,
+            )
+        angles, values = self._in_unit(theta, f"{self._group}/theta")
+        for flag in doubts(values, angles.unit or "", f"{self._group}/theta"):
+            self.header.flag(flag.code, flag.message, flag.path)
+        return angles
+
+    def moments(self, angles: ArrayRef) -> list[int]:
+        """How many projections were taken before each flat, as far as the file tells.
+
+        All at one moment where it does not: then they are averaged, and that is flagged.
+        """
+        import numpy as np
+
+        place = f"{self._group}/theta_white"
+        count = self.stacks[FLAT].shape[0]
+        white = self.array(place, "angles of the flat fields")
+        if white is not None and white.shape == (count,):
+            taken_at = convert_all(*self._in_unit(white, place))
+            theta = convert_all(angles, read_ref(angles, self._root, self._parts))
+            turn = np.sign(theta[-1] - theta[0])
+            if np.isfinite(taken_at).all() and turn and (turn * np.diff(theta) >= 0).all():
+                before = np.searchsorted(turn * theta, turn * taken_at)
+                # A flat at the last angle is one after the scan.
+                before[turn * taken_at >= turn * theta[-1]] = len(theta)
+                return [int(moment) for moment in before]
+        if count > 1:
+            why = "is not there" if white is None else "does not fit the angles of the scan"
+            said = f"{place} {why}; when each flat was taken is not known, they are averaged."
+            self.header.flag("flat-moments-unknown", said, place)
+        return [0] * count
+
+    def _in_unit(self, ref: ArrayRef, place: str) -> tuple[ArrayRef, Any]:
+        unit, flags = angle_unit(ref.unit, place, str(self.file))
+        for flag in flags:
+            self.header.flag(flag.code, flag.message, flag.path)
+        return ref.model_copy(update={"unit": unit}), read_ref(ref, self._root, self._parts)
+
+    def _stack(self, name: str, what: str) -> ArrayRef:
+        """A stack of frames; one frame alone is a stack of one.
+
+        Errors: InputError where it is missing, empty, or no stack.
+        """
+        path = f"{self._group}/{name}"
+        ref = self.array(path, what)
+        if ref is not None and ref.ndim == 2:
+            ref = ArrayRef.stack(ref)
+        if ref is None or not ref.size:
+            raise MissingMetadata(
+                f"the scan has no {what} ({path} is {'empty' if ref else 'not there'})",
+                where=str(self.file),
+                remedy=f"write them into the file as {path}",
+            )
+        if ref.ndim != 3:
+            raise InputError(
+                f"{path} has the shape {ref.shape}, not (frame, row, x)", where=str(self.file)
             )
         return ref
 
-    def _ref(self, path: str) -> ArrayRef | None:
-        with open_file(self._file.local_path()) as opened:
-            if path not in opened:
-                return None
-        found = Hdf5Array.find(self._file.local_path(), path)
-        return ArrayRef.hdf5(self._file.name, path, found.shape, found.dtype)
+    def _check_sizes(self) -> None:
+        wanted = self.stacks[PROJECTION].shape[1:]
+        for kind, ref in self.stacks.items():
+            if ref.shape[1:] != wanted:
+                name, what = _KINDS[kind]
+                raise InputError(
+                    f"the {what} ({self._group}/{name}) are {ref.shape[1:]} pixels, the "
+                    f"projections {wanted}",
+                    where=str(self.file),
+                    remedy="flats, darks and projections have to be of one size",
+                )
 
-    def _found(self, name: str, opened: Any) -> ArrayRef | None:
-        path = f"{self._group}/{name}"
-        ref = self._ref(path)
-        if ref is None or len(ref.shape) != 1:
-            return None
-        unit = str(read_attributes(opened[path]).get("units") or "degree")
-        return ref.model_copy(update={"unit": "degree" if unit.startswith("deg") else unit})
+
+def _entry(scan: _Scan, angles: ArrayRef) -> Tomography:
+    order = _order(scan.stacks, scan.moments(angles))
+    key = [kind for kind, _, count in order for _ in range(count)]
+    parts = [p for kind, start, count in order for p in cut(scan.stacks[kind], start, count)]
+    described = facts(scan.header, scan.opened, scan.array)
+    sample = described["sample"].model_copy(update={"rotation_angle": over_frames(angles, key)})
+    detector = described["instrument"].detector or Detector()
+    detector = detector.model_copy(
+        update={"data": _frames(scan.stacks, parts), "image_key": _key(order)}
+    )
+    instrument = described["instrument"].model_copy(update={"detector": detector})
+    fields = {
+        **described,
+        "title": described["title"] or scan.file.name,
+        "sample": sample,
+        "instrument": instrument,
+    }
+    # Last, since reading the header is what raises flags and maps originals.
+    return Tomography(**fields, original=scan.header.original(), flags=scan.header.flags)
+
+
+def _order(stacks: dict[int, ArrayRef], before: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Runs (kind, start, count) of frames as they were taken: darks, then flats in their places."""
+    order = [(DARK, 0, stacks[DARK].shape[0])]
+    done = 0
+    # Flats of one moment in a row are one run; the difference is constant along such a row.
+    flats = sorted(enumerate(before), key=lambda one: (one[1], one[0]))
+    runs = groupby(enumerate(flats), key=lambda one: (one[1][1], one[1][0] - one[0]))
+    for (moment, _), members in runs:
+        if moment > done:
+            order.append((PROJECTION, done, moment - done))
+            done = moment
+        indices = [index for _, (index, _) in members]
+        order.append((FLAT, indices[0], len(indices)))
+    count = stacks[PROJECTION].shape[0]
+    return order if done == count else [*order, (PROJECTION, done, count - done)]
+
+
+def _frames(stacks: dict[int, ArrayRef], parts: list[ArrayPart]) -> ArrayRef:
+    """All frames as one stack, of a type that holds the values of all."""
+    import numpy as np
+
+    count = sum(ref.shape[0] for ref in stacks.values())
+    return ArrayRef(
+        shape=(count, *stacks[PROJECTION].shape[1:]),
+        dtype=np.result_type(*(ref.dtype for ref in stacks.values())).name,
+        unit="counts",
+        parts=tuple(parts),
+    )
+
+
+def _key(order: list[tuple[int, int, int]]) -> ArrayRef:
+    parts = [ArrayRef.constant(kind, count) for kind, _, count in order]
+    return ArrayRef.concatenate(*parts).model_copy(update={"dtype": "int32"})
+
+
+def convert_all(ref: ArrayRef, values: Any) -> Any:
+    """Angles in degree."""
+    return values * convert(1.0, ref.unit or "degree", "degree")
 
 
 def _exchange(opened: Any) -> str | None:
     """The group that holds the raw stacks, if the file is Data Exchange."""
     for group in ("/exchange", "/exchange/data"):
-        if f"{group}/data" in opened and hasattr(opened[f"{group}/data"], "shape"):
+        path = f"{group}/data"
+        try:
+            if _has_link(opened, path) and hasattr(opened[path], "shape"):
+                return group
+        except _BROKEN:
+            # A link that dangles: frames, as far as anybody can tell.
             return group
     return None
 
 
-def _entry(
-    file: File, header: Header, stacks: _Stacks, given: ArrayRef | None
-) -> Tomography:
-    calibration = [(DARK, stacks.darks), (FLAT, stacks.flats)]
-    frames = [*calibration, (PROJECTION, stacks.projections)]
-    before = sum(ref.shape[0] for _, ref in calibration)
-    count = sum(ref.shape[0] for _, ref in frames)
-    parts = tuple(part for _, ref in frames for part in ref.parts)
-    detector = Detector(
-        data=ArrayRef(
-            shape=(count, *stacks.projections.shape[1:]),
-            dtype=stacks.projections.dtype,
-            unit="counts",
-            parts=parts,
-        ),
-        image_key=ArrayRef.concatenate(
-            *(ArrayRef.constant(key, ref.shape[0]) for key, ref in frames)
-        ),
-        **_detector(header),
-    )
-    title = header.text("/measurement/sample/name", field="sample.name")
-    return Tomography(
-        title=title or file.name,
-        start_time=header.time("/file_creation_datetime", "/start_date", field="start_time"),
-        experiment_identifier=header.text(
-            "/measurement/sample/experiment/proposal",
-            "/measurement/experiment/proposal",
-            field="experiment_identifier",
-        ),
-        users=_users(header),
-        sample=Sample(
-            name=title,
-            rotation_angle=frame_angles(given or stacks.theta, before, str(file)),
-        ),
-        instrument=_instrument(header, detector),
-        original=header.original(),
-        flags=header.flags,
-    )
-
-
-def _detector(header: Header) -> dict[str, Any]:
-    """The detector's fields; lengths without a unit are in metre, times in second (SI)."""
-    found: dict[str, Any] = {
-        "description": header.text(
-            f"{_INSTRUMENT}/detector/model",
-            f"{_INSTRUMENT}/_detector/model",
-            field="instrument.detector.description",
-        ),
-        "count_time": header.number(
-            f"{_INSTRUMENT}/detector/exposure_time",
-            f"{_INSTRUMENT}/_detector/exposure_time",
-            to="s",
-            unit_default="s",
-            field="instrument.detector.count_time",
-        ),
-        "distance": header.number(
-            f"{_INSTRUMENT}/sample_motor_stack/detector_distance",
-            f"{_INSTRUMENT}/sample/setup/detector_distance",
-            to="m",
-            unit_default="m",
-            field="instrument.detector.distance",
-        ),
-    }
-    for axis in ("x", "y"):
-        found[f"{axis}_pixel_size"] = header.number(
-            f"{_INSTRUMENT}/detector/actual_pixel_size_{axis}",
-            f"{_INSTRUMENT}/detector/{axis}_pixel_size",
-            f"{_INSTRUMENT}/_detector/{axis}_pixel_size",
-            f"{_INSTRUMENT}/detector/pixel_size",
-            to="m",
-            unit_default="m",
-            field=f"instrument.detector.{axis}_pixel_size",
-        )
-    return found
-
-
-def _instrument(header: Header, detector: Detector) -> Instrument:
-    source = Source(
-        name=header.text(f"{_INSTRUMENT}/source/name", field="instrument.source.name"),
-        current=header.number(
-            f"{_INSTRUMENT}/source/current",
-            to="A",
-            unit_default="A",
-            field="instrument.source.current",
-        ),
-    )
-    energy = header.number(
-        f"{_INSTRUMENT}/monochromator/energy",
-        to="eV",
-        unit_default="keV",
-        field="instrument.monochromator.energy",
-    )
-    return Instrument(
-        name=header.text(f"{_INSTRUMENT}/name", field="instrument.name"),
-        beamline=header.text(f"{_INSTRUMENT}/source/beamline", field="instrument.beamline"),
-        source=source if source != Source() else None,
-        monochromator=Monochromator(energy=energy) if energy is not None else None,
-        detector=detector,
-    )
-
-
-def _users(header: Header) -> dict[str, User]:
-    name = header.text(*(f"{g}/name" for g in _EXPERIMENTER), field="users.user.name")
-    if name is None:
-        return {}
-    email = header.text(*(f"{g}/email" for g in _EXPERIMENTER), field="users.user.email")
-    return {"user": User(name=name, email=email)}
+def _has_link(opened: Any, path: str) -> bool:
+    parent, _, name = path.rpartition("/")
+    try:
+        return opened[parent].get(name, getlink=True) is not None
+    except (*_BROKEN, AttributeError):
+        return False

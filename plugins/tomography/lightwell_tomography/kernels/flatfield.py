@@ -10,6 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["FlatWeights", "flat_weights", "minus_log", "normalise"]
 
 
+_SIGNIFICANT = 4.0
+"""Standard errors by which a flat has to stand above the dark."""
+
+
 class FlatWeights(NamedTuple):
     """How flats combine into the flat of each projection; pass it to jit as an argument.
 
@@ -19,10 +23,10 @@ class FlatWeights(NamedTuple):
     upper_weight : (angle,) float32, share of the upper group, 0 to 1
     """
 
-    average: NDArray[np.float32]
-    lower: NDArray[np.int32]
-    upper: NDArray[np.int32]
-    upper_weight: NDArray[np.float32]
+    average: NDArray[np.float32] | jax.Array
+    lower: NDArray[np.int32] | jax.Array
+    upper: NDArray[np.int32] | jax.Array
+    upper_weight: NDArray[np.float32] | jax.Array
 
 
 def flat_weights(frame_positions: ArrayLike, flat_positions: ArrayLike) -> FlatWeights:
@@ -69,16 +73,23 @@ def normalise(
     floor  : smallest transmission that is believed, above 0 if a logarithm follows
     returns: (angle, row, x) float32
 
-    A pixel whose flat is not above its dark is dead; it gets `floor`, a finite value that shows as
-    a stripe. Such a value is never NaN, and a NaN in the counts is never turned into a number: it
-    stays NaN in just those projections that it concerns.
+    A pixel whose flat is not above its dark by more than their noise lets through (four standard
+    errors of the two means, from the spread of the frames) is dead; it gets `floor`, a finite value
+    that shows as a stripe. Such a value is never NaN, and a NaN in the counts is never turned into
+    a number: it stays NaN in just those projections that it concerns.
 
     Raises ValueError without darks.
     """
     if darks.shape[0] == 0:
         raise ValueError("projections cannot be normalised without a single dark field")
-    dark = jnp.mean(jnp.asarray(darks, jnp.float32), axis=0)
-    groups = _group_averages(jnp.asarray(flats, jnp.float32), jnp.asarray(weights.average)) - dark
+    counts = jnp.asarray(darks, jnp.float32)
+    dark = jnp.mean(counts, axis=0)
+    dark_error = jnp.mean(jnp.square(counts - dark), axis=0) / counts.shape[0]
+    means, errors = _group_averages(jnp.asarray(flats, jnp.float32), jnp.asarray(weights.average))
+    groups = means - dark
+    # Judged per moment and per pixel alone, so that a tile's answer does not depend on its size.
+    lit = jnp.square(groups) > _SIGNIFICANT**2 * (errors + dark_error)
+    groups = jnp.where(lit | jnp.isnan(groups), groups, 0.0)
     share = jnp.asarray(weights.upper_weight)[:, None, None]
     lower, upper = groups[jnp.asarray(weights.lower)], groups[jnp.asarray(weights.upper)]
     # A group without a share must not contribute its NaN.
@@ -98,7 +109,12 @@ def minus_log(transmission: jax.Array) -> jax.Array:
     return -jnp.log(transmission)
 
 
-def _group_averages(flats: jax.Array, average: jax.Array) -> jax.Array:
-    """Means (group, row, x); a selection, not a product, keeps a bad flat within its group."""
+def _group_averages(flats: jax.Array, average: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Means (group, row, x) and the squares of their standard errors.
+
+    A selection, not a product, keeps a bad flat within its group.
+    """
     share = average[:, :, None, None]
-    return jnp.sum(jnp.where(share > 0.0, share * flats[None], 0.0), axis=1)
+    means = jnp.sum(jnp.where(share > 0.0, share * flats[None], 0.0), axis=1)
+    deviation = jnp.where(share > 0.0, share * (flats[None] - means[:, None]), 0.0)
+    return means, jnp.sum(jnp.square(deviation), axis=1)

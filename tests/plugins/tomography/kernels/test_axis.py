@@ -13,8 +13,6 @@ from lightwell_tomography.phantoms import project, shepp_logan
 
 Floats = NDArray[np.float64]
 
-REAL = Path("/work/shared/data/tomography")
-
 
 def _noisy_scan(width: int, angles: Floats, axis: float, seed: int) -> Floats:
     """Four rows with ten thousand photons in each pixel of the open beam."""
@@ -120,10 +118,9 @@ def _line_integrals(frames: Any, flat: Any, dark: Any) -> Floats:
     return np.asarray(-np.log(np.maximum(ratio, 1e-3)))
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real scans are not on this machine")
-def test_the_tooth_turns_where_others_put_it() -> None:
+def test_the_tooth_turns_where_others_put_it(shared_data: Path) -> None:
     h5py = importlib.import_module("h5py")
-    with h5py.File(REAL / "aps_tooth.h5") as file:
+    with h5py.File(shared_data / "tomography" / "aps_tooth.h5") as file:
         scan = file["exchange"]
         flat, dark = scan["data_white"][:].mean(0), scan["data_dark"][:].mean(0)
         fit = find_axis(_line_integrals(scan["data"][:], flat, dark), scan["theta"][:])
@@ -131,10 +128,9 @@ def test_the_tooth_turns_where_others_put_it() -> None:
     assert abs(fit.value - 295.7) < 0.5
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real scans are not on this machine")
-def test_the_diamond_stack_turns_at_86() -> None:
+def test_the_diamond_stack_turns_at_86(shared_data: Path) -> None:
     tifffile = importlib.import_module("tifffile")
-    folder = REAL / "diamond_tiff_stack"
+    folder = shared_data / "tomography" / "diamond_tiff_stack"
     frames = np.stack([tifffile.imread(p) for p in sorted((folder / "tiffs").glob("*.tiff"))])
     flat, dark = (tifffile.imread(folder / f"{n}_00001.tiff") for n in ("flat", "dark"))
     fit = find_axis(_line_integrals(frames, flat, dark), np.arange(91) * 2.0)

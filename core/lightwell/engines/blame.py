@@ -1,0 +1,40 @@
+"""Blame: what a step raised, as a sentence that names the step and the place."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lightwell.errors import LightwellError, PluginError, WorkerError
+
+__all__ = ["blaming"]
+
+
+@contextmanager
+def blaming(step: str, where: str = "") -> Iterator[None]:
+    """Turn what a step raises into an error that crosses between processes and says who failed.
+
+    Errors of our own pass unchanged. The traceback goes along as a note.
+    """
+    try:
+        yield
+    except LightwellError:
+        raise
+    except Exception as error:
+        raise _explained(step, where, error) from error
+
+
+def _explained(step: str, where: str, error: Exception) -> LightwellError:
+    text = str(error).strip().partition("\n")[0]
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        return WorkerError(
+            f"{step} ran out of memory ({text or 'no details'})",
+            where=where or None,
+            remedy="run it again, it resumes; fewer workers or a smaller --memory leave more room",
+        )
+    found = PluginError(
+        f"{step} failed with {type(error).__name__}: {text or 'no message'}",
+        where=where or None,
+        remedy="this is a fault of the step; its author needs the traceback below",
+    )
+    found.add_note("".join(traceback.format_exception(error)))
+    return found

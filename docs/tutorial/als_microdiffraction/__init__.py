@@ -1,0 +1,1 @@
+"""Microdiffraction maps in lightwell."""
