@@ -160,19 +160,23 @@ def build_manifest(
         return Manifest(root.url, tuple(pool.map(describe, members)))
 
 
-def verify(manifest: Manifest, *, content: bool = True) -> list[Difference]:
+def verify(
+    manifest: Manifest, *, content: bool = True, touched_only: bool = False
+) -> list[Difference]:
     """Return how the files differ from what was recorded; empty if they do not.
 
-    With `content=False` only presence and size are looked at. Raises `UnreadableFile`.
+    With `content=False` only presence and size are looked at; with `touched_only` the content of
+    those files alone whose time of change is another. Raises `UnreadableFile`.
     """
 
     def compare(recorded: ManifestFile) -> Difference | None:
         file = manifest.file(recorded.name)
         try:
-            size, _ = file.stat()
+            size, mtime_ns = file.stat()
             if size != recorded.size:
                 return Difference(recorded.name, "size", str(recorded.size), str(size))
-            if content and recorded.sha256 is not None:
+            wanted = content and not (touched_only and mtime_ns == recorded.mtime_ns)
+            if wanted and recorded.sha256 is not None:
                 found = file_digest(file)
                 if found != recorded.sha256:
                     return Difference(recorded.name, "digest", recorded.sha256, found)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -72,7 +73,12 @@ class Parameter:
         # Lists and tuples come from JSON and TOML, which do not tell them apart.
         is_lenient = isinstance(value, (list, tuple, dict)) or (text and isinstance(value, str))
         try:
-            return self._adapter.validate_python(value, strict=not is_lenient)
+            found = self._adapter.validate_python(value, strict=not is_lenient)
+            if isinstance(found, float) and not math.isfinite(found):
+                raise ParameterError(
+                    f"{self.name} = {value!r} is not a finite number", where=where or None
+                )
+            return found
         except ValidationError as error:
             reasons = {str(e.get("ctx", {}).get("error", e["msg"])) for e in error.errors()}
             raise ParameterError(

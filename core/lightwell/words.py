@@ -10,13 +10,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant, or list them.
 
     >>> nearest("rotaxis", ["rotation_axis", "filter"])
-    "did you mean 'rotation_axis'? known are: filter, rotation_axis"
+    "Did you mean 'rotation_axis'? Known are: filter, rotation_axis"
     >>> nearest("x", [])
-    'there are none'
+    'There are none'
     """
     names = sorted(known)
     if not names:
-        return "there are none"
+        return "There are none"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    listing = "known are: " + ", ".join(names)
-    return f"did you mean '{close[0]}'? {listing}" if close else listing
+    listing = "Known are: " + ", ".join(names)
+    return f"Did you mean '{close[0]}'? {listing}" if close else listing

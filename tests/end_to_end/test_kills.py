@@ -104,7 +104,7 @@ def test_killed_reconstructions_end_with_the_same_bits(
         if not alive:
             start_again(harried / "results" / pid)
     result = run(raw.pid, "--memory", "1.2GB", "--workers", "1")
-    print(f"{kills} kills, {inside} of them amid a slab")
+    sys.stdout.write(f"{kills} kills, {inside} of them amid a slab\n")
     assert lightwell.open().get(str(result["pid"])).job["digest"] == expected
     assert inside >= 0.6 * kills
     assert not list(harried.rglob("*.part"))

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lightwell.errors import LightwellError, PluginError, WorkerError
+from lightwell.errors import InputError, LightwellError, PluginError, WorkerError
 
 __all__ = ["blaming"]
 
@@ -31,6 +31,12 @@ def _explained(step: str, where: str, error: Exception) -> LightwellError:
             where=where or None,
             remedy="run it again, it resumes; fewer workers or a smaller --memory leave more room",
         )
+    if isinstance(error, ValueError) and _is_refusal(error):
+        return InputError(
+            f"{step} refuses its input: {text or 'no reason given'}",
+            where=where or None,
+            remedy="look at the parameters you gave, and at the data with `lightwell show`",
+        )
     found = PluginError(
         f"{step} failed with {type(error).__name__}: {text or 'no message'}",
         where=where or None,
@@ -38,3 +44,13 @@ def _explained(step: str, where: str, error: Exception) -> LightwellError:
     )
     found.add_note("".join(traceback.format_exception(error)))
     return found
+
+
+def _is_refusal(error: ValueError) -> bool:
+    """Whether the step's own code raised it, as kernels do for input they cannot work on.
+
+    A ValueError from inside JAX or NumPy (shapes that do not fit) is a fault of the step.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    raised_in = str(frames[-1][0].f_globals.get("__name__", "")) if frames else ""
+    return raised_in.partition(".")[0] not in {"jax", "jaxlib", "numpy", "scipy"}

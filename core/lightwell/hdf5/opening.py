@@ -43,18 +43,21 @@ def is_hdf5(path: str | os.PathLike[str]) -> bool:
 def open_file(path: str | os.PathLike[str] | BinaryIO, mode: Mode = "r") -> Any:
     """Return the open `h5py.File` of a path or of a binary file object.
 
-    Reading takes no lock, so that a file being written elsewhere can be looked at. Raises
-    UnreadableFile for a truncated file, another format, a file that may not be opened; NotFound
-    for none.
+    Reading takes h5py's usual lock, so that a notebook can open the same file beside us; where
+    somebody else holds it, a file being written elsewhere is read without. Raises UnreadableFile
+    for a truncated file, another format, a file that may not be opened; NotFound for none.
     """
     if isinstance(path, (str, os.PathLike)):
         name = os.fspath(path)
-        options: dict[str, Any] = {"locking": False} if mode == "r" else {}
     else:
         name = str(getattr(path, "name", "file object"))
-        options = {}
     try:
-        return h5py.File(path, mode, **options)
+        try:
+            return h5py.File(path, mode)
+        except OSError as error:
+            if mode != "r" or "lock" not in str(error).lower():
+                raise
+            return h5py.File(path, mode, locking=False)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise _explained(error, name, mode) from error
 

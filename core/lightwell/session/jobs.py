@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from lightwell.datasets import Dataset
 from lightwell.engines import JobSpec, Outcome, Source
 from lightwell.engines.local import LocalEngine
-from lightwell.errors import Interrupted, NotFound, ParameterError
+from lightwell.errors import InputError, Interrupted, NotFound, ParameterError
 from lightwell.files import complete_file
+from lightwell.manifests import verify
 from lightwell.model.arrays import ArrayRef
 from lightwell.previews import write_picture
 from lightwell.session.records import InputRecord, JobRecord, Slices, software
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from lightwell.installation import Installation
     from lightwell.recipes import Recipe
 
+_SHOWN = 3
+
 REPORT = "report.json"
 """Timings and facts about the host, beside the result and not part of it."""
 
@@ -32,6 +35,7 @@ __all__ = [
     "draw_previews",
     "input_sources",
     "parse_slices",
+    "refuse_changed",
     "write_report",
 ]
 
@@ -123,6 +127,7 @@ class JobPlan:
 
     def execute(self, engine: "LocalEngine", owner: User) -> Dataset:
         """Run, write the NeXus file and the pictures, catalogue the result."""
+        refuse_changed(self.inputs)
         outcome = engine.run(self.spec)
         programs = software(self.recipe, self.installation.plugins)
         record = JobRecord.of(self.spec, outcome, self.records, self.identity, programs)
@@ -179,6 +184,23 @@ def input_sources(recipe: "Recipe[Any, Any]", datasets: Mapping[str, Dataset]) -
 
         found[role] = Source(product, product.load(dataset.entry, opener))
     return found
+
+
+def refuse_changed(datasets: Mapping[str, Dataset]) -> None:
+    """Refuse to work on files that are not what was ingested; looks closely only at touched ones.
+
+    Errors: InputError naming each file.
+    """
+    for role, dataset in datasets.items():
+        found = verify(dataset.manifest, touched_only=True)
+        if found:
+            shown = "; ".join(map(str, found[:_SHOWN]))
+            more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+            raise InputError(
+                f"the files of '{role}' are not what was ingested: {shown}{more}",
+                where=dataset.path,
+                remedy="put them back, or ingest them again as a new dataset",
+            )
 
 
 def parse_slices(text: str) -> Slices:

@@ -1,6 +1,9 @@
 """The metadata of a tomographic scan and of its reconstruction."""
 
-from lightwell import Entry
+from typing import Self
+
+from lightwell import ArrayRef, Entry
+from lightwell.model import Data
 
 __all__ = ["DARK", "FLAT", "PROJECTION", "Reconstruction", "Tomography"]
 
@@ -14,6 +17,19 @@ class Tomography(Entry, definition="NXtomo"):
     instrument.detector.data : (frame, row, x) counts; instrument.detector.image_key : (frame);
     sample.rotation_angle : (frame) degree.
     """
+
+    def with_plot(self) -> Self:
+        """The scan with what NXtomo asks for beside it: frames, key and angles to plot."""
+        paths = {
+            "data": "instrument.detector.data",
+            "rotation_angle": "sample.rotation_angle",
+            "image_key": "instrument.detector.image_key",
+        }
+        found = {name: self.lookup(path) for name, path in paths.items()}
+        fields = {name: ref for name, ref in found.items() if isinstance(ref, ArrayRef)}
+        axes = ("rotation_angle" if "rotation_angle" in fields else ".", ".", ".")
+        plot = Data(signal="data", axes=axes, fields=fields, interpretation="image")
+        return self.model_copy(update={"data": {**self.data, "data": plot}, "default": "data"})
 
 
 class Reconstruction(Entry, definition="NXtomoproc"):

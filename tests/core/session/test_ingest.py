@@ -5,11 +5,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import h5py
 import pytest
 
 import lightwell
 from lightwell import Described, Entry, File, Importer, Part, Session, hookimpl
-from lightwell.errors import AmbiguousImporter, NoImporter, PluginError, UnreadableFile
+from lightwell.errors import (
+    AmbiguousImporter,
+    InputError,
+    NoImporter,
+    ParameterError,
+    PluginError,
+    UnreadableFile,
+)
 
 
 class Notes(Importer):
@@ -121,3 +129,27 @@ def test_a_link_keeps_its_name_and_dots_go(scan: Path, monkeypatch: pytest.Monke
     (scan.parent / "deep").mkdir()
     monkeypatch.chdir(scan.parent / "deep")
     assert session(Notes()).ingest("../link.dat")[0].path == str(link)
+
+
+def test_a_run_refuses_files_that_are_not_what_was_ingested(tmp_path: Path) -> None:
+    session = lightwell.open()
+    scan = tmp_path / "scan.h5"
+    session.simulate("tomography", scan, width=32, rows=2, angles=24)
+    [raw] = session.ingest(scan)
+    content = bytearray(scan.read_bytes())
+    content[-40] ^= 1
+    scan.write_bytes(content)
+    with pytest.raises(InputError, match=r"not what was ingested: scan\.h5: digest was"):
+        session.run("tomography.gridrec", raw).result()
+    content[-40] ^= 1
+    scan.write_bytes(content)
+    result = session.run("tomography.gridrec", raw, rotation_axis=15.5).result()
+    with pytest.raises(ParameterError, match="not a finite number"):
+        session.run("tomography.gridrec", raw, rotation_axis=float("nan"))
+    with pytest.raises(InputError, match="refuses its input"):
+        session.run("tomography.gridrec", raw, rotation_axis=-500.0).result()
+    with h5py.File(result.path) as file:
+        assert file["entry/data/data"].shape == (2, 32, 32)
+    assert session.array(result).read().shape == (2, 32, 32)
+    with h5py.File(result.path) as file:
+        assert file["entry/data/data"].attrs["units"] == "1/pixel"

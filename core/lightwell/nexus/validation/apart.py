@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lightwell.errors import LightwellError
@@ -26,6 +28,7 @@ def validate_apart(
     *,
     profile: str = DEFAULT,
     rules: RuleSet | None = None,
+    roots: Sequence[Path] | None = None,
     seconds: float = SECONDS,
 ) -> Report:
     """Return what `validate` does; a file at which HDF5 crashes or hangs gets a report too.
@@ -36,7 +39,7 @@ def validate_apart(
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(
-        target=_judge, args=(sender, os.fspath(path), profile, rules), daemon=True
+        target=_judge, args=(sender, os.fspath(path), profile, rules, roots), daemon=True
     )
     process.start()
     # Ours must be closed, or the end of the other process would not be noticed.
@@ -68,11 +71,13 @@ def _end(process: Any, *, at_once: bool) -> None:
     process.join()
 
 
-def _judge(sender: Any, path: str, profile: str, rules: RuleSet | None) -> None:
+def _judge(
+    sender: Any, path: str, profile: str, rules: RuleSet | None, roots: Sequence[Path] | None
+) -> None:
     """Send the report, or the error that the user should read."""
     _bound_memory()
     try:
-        sender.send(validate(path, profile=profile, rules=rules))
+        sender.send(validate(path, profile=profile, rules=rules, roots=roots))
     except LightwellError as error:
         sender.send(error)
     except Exception as error:

@@ -30,26 +30,26 @@ def check_classes(root: Group, known: RuleSet, judged: Judged) -> Iterator[Findi
 
     What is in `judged` (group, name) was held against an application definition already.
     """
-    pending: list[tuple[Group, str, bool, bool]] = [(root, "/", False, True)]
+    pending: list[tuple[Group, str, bool]] = [(root, "/", False)]
     seen: set[int] = set()
     while pending:
-        group, path, is_open, is_own = pending.pop()
+        group, path, is_open = pending.pop()
         if id(group) in seen:
             continue
         seen.add(id(group))
-        place = _Place(group, path, known, root, is_open=is_open, is_own=is_own)
+        place = _Place(group, path, known, root, is_open=is_open)
         yield from place.check(judged)
         inner_open = is_open or group.nx_class in _OPEN
-        # Hard links come last and so are taken first: an object is judged where it stands.
-        children = sorted(group.children.values(), key=lambda c: (c.link == "hard", c.name))
-        for child in children:
-            if isinstance(child.node, Group):
-                own = is_own and child.link != "external"
-                pending.append((child.node, _join(path, child.name), inner_open, own))
+        # By whatever name a group is reached, it is told by the one under which it stands.
+        pending.extend(
+            (child.node, printable(child.node.path), inner_open)
+            for child in group.children.values()
+            if isinstance(child.node, Group)
+        )
 
 
 class _Place:
-    """One group where it stands: in a collection or not, in this file or another."""
+    """One group where it stands: in a collection or not."""
 
     def __init__(
         self,
@@ -59,14 +59,12 @@ class _Place:
         root: Group,
         *,
         is_open: bool,
-        is_own: bool,
     ) -> None:
         self.group = group
         self.path = path
         self.known = known
         self.root = root
         self.is_open = is_open or group.nx_class in _OPEN
-        self.is_own = is_own
         self.nx_class = group.nx_class or ("NXroot" if path == "/" else "NXobject")
         self.base: BaseClass = known.base(self.nx_class)
         self.is_known = known.is_base(self.nx_class)
@@ -84,8 +82,7 @@ class _Place:
         if self.nx_class == "NXdata":
             # An NXdata is held to its own rules in every file: without them nothing is shown.
             yield from check_data(self.group, self.path, replace(self.scope, severity="error"))
-        if self.is_own:
-            yield from check_target(self.group, self.path, self.root, self.scope)
+        yield from check_target(self.group, self.path, self.root, self.scope)
         for child in self.group.children.values():
             yield from self._check_child(child, judged)
 
@@ -102,8 +99,8 @@ class _Place:
             yield self.scope.attribute("NX_class").finding(
                 "class-misspelt" if likely else "class-unknown",
                 self.path,
-                f"The NX_class {printable(self.nx_class)!r} is not known.",
-                f"Write {likely}." if likely else "Nothing, if it is a class of your own.",
+                f"The NX_class {printable(self.nx_class)!r} is not among the rules.",
+                f"Write {likely}." if likely else "Check the name; --nxdl takes a complete set.",
                 severity="warning" if likely else "note",
                 found=self.nx_class,
             )
@@ -124,8 +121,7 @@ class _Place:
         if isinstance(child.node, Group) and not known:
             yield from self._check_group(child.name, child.node, path)
         elif isinstance(child.node, Array):
-            if self.is_own and child.link != "external":
-                yield from check_target(child.node, path, self.root, self.scope.at(child.name))
+            yield from check_target(child.node, path, self.root, self.scope.at(child.name))
             if child.link == "hard" or not self._stands_elsewhere(child.node):
                 yield from self._check_outdated(child.node, path)
             if not known:
@@ -133,7 +129,7 @@ class _Place:
 
     def _stands_elsewhere(self, array: Array) -> bool:
         """Return whether the array was, or will be, judged under its own name in this file."""
-        return self.root.find(array.path) is array and self.is_own
+        return self.root.find(array.path) is array
 
     def _check_name(self, name: str, path: str) -> Iterator[Finding]:
         if _NAME.fullmatch(name) and len(name) <= _LONGEST_NAME:

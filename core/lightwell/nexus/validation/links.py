@@ -28,13 +28,13 @@ def check_link(
     place = f"{path.rstrip('/')}/{link.name}"
     meant = _meant(entry, link.target)
     if meant and not any(node is child.node for node in meant):
-        if child.link == "external":
-            # Both lead into another file; whether to one object is that file's matter.
+        if child.node.is_foreign:
+            # Another file's object may be the same under another name.
             return
         message = f"This is another object than {link.target}, which {scope.definition} links to."
         mend = f"Link it to {meant[0].path} instead of writing the values twice."
         yield scope.finding("link-copied", place, message, mend, severity="note")
-    elif "target" not in child.node.attributes and child.link != "external":
+    elif "target" not in child.node.attributes and not child.node.is_foreign:
         message = "The linked object does not say in the attribute target where it stands."
         mend = f"Write target={child.node.path!r} on it."
         yield scope.finding("link-without-target", place, message, mend, severity="warning")
@@ -62,7 +62,7 @@ def _meant(entry: Group, target: str) -> list[Group | Array]:
 def check_target(node: Group | Array, path: str, root: Group, scope: Scope) -> Iterator[Finding]:
     """Yield a finding if the `target` of an object in this file names nothing."""
     target = node.attributes.get("target")
-    if not isinstance(target, str) or not target.startswith("/"):
+    if node.is_foreign or not isinstance(target, str) or not target.startswith("/"):
         return
     if root.find(target) is None:
         yield scope.attribute("target").finding(

@@ -128,11 +128,18 @@ _WAIVERS = (
         reason='Irena and Nika write "0" for 0; SasView and silx read it.',
     ),
     Waiver(
-        name="cxi-words-typed-as-numbers",
+        name="cxi-probe-is-a-word",
         code="type",
-        rule="NXcxi_ptycho/*/source_1/[pt][ry][op]*",
+        rule="NXcxi_ptycho/*/source_1/probe",
         found="text",
-        reason="NXDL types `probe` and `type` as NX_FLOAT, and means words.",
+        reason="NXDL types it as NX_FLOAT, and means x-ray or electron.",
+    ),
+    Waiver(
+        name="cxi-source-type-is-a-word",
+        code="type",
+        rule="NXcxi_ptycho/*/source_1/type",
+        found="text",
+        reason="NXDL types it as NX_FLOAT, and means Synchrotron X-ray Source and the like.",
     ),
 )
 _ORDERS = (

@@ -44,14 +44,17 @@ class Fault:
 
 @dataclass(slots=True)
 class Array:
-    """An HDF5 dataset: its kind, its shape, its value where that is short."""
+    """An HDF5 dataset: its kind, its shape, its value where that is short.
+
+    `is_foreign`: it lies in another file, to which a link led.
+    """
 
     path: str
     attributes: Attributes
     shape: tuple[int, ...] | None
     kind: str
     value: Any
-    is_virtual: bool = False
+    is_foreign: bool = False
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class Group:
 
     path: str
     attributes: Attributes
+    is_foreign: bool = False
     children: dict[str, Child] = field(default_factory=dict)
 
     @property
@@ -238,17 +242,16 @@ class _Reader:
         if known is not None:
             return known
         kind = object_kind(item)
+        is_foreign = place.file != self.name
         if kind == "type":
             return None
         if kind == "group":
-            group = Group(path, all_attributes(item))
+            group = Group(path, all_attributes(item), is_foreign)
             self._nodes[mark] = group
             self._groups.append((place, group))
             return group
         facts = array_facts(item)
-        array = Array(
-            path, all_attributes(item), facts.shape, facts.kind, facts.value, facts.is_virtual
-        )
+        array = Array(path, all_attributes(item), facts.shape, facts.kind, facts.value, is_foreign)
         self._nodes[mark] = array
         if facts.why is not None:
             self._fault("object-damaged", path, f"The value cannot be read: {facts.why}")

@@ -74,7 +74,9 @@ class NXtomo(Importer):
                 continue
             entry = read_entry(path, name, root=root.local_path())
             scan = _Scan(entry, f"{file}:/{name}", root, parts, detectors)
-            yield Described(scan.described(first_angle, last_angle), root, parts, name=name)
+            yield Described(
+                scan.described(first_angle, last_angle).with_plot(), root, parts, name=name
+            )
 
 
 class _Scan:

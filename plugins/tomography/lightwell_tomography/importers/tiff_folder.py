@@ -77,7 +77,7 @@ class TiffFolder(Importer):
             flags=tuple(flags),
         )
         parts = [Part(image, _ROLES[kind]) for kind in _KINDS for image in images[kind]]
-        yield Described(entry, file, parts)
+        yield Described(entry.with_plot(), file, parts)
 
 
 class _Stack:

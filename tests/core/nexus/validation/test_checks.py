@@ -336,3 +336,15 @@ class TestLinks:
         (allowed := tmp_path / "allowed").mkdir()
         [broken] = validate(path, roots=[allowed]).of("broken")
         assert "outside the allowed folders" in broken.message
+
+    def test_nobody_can_write_target_on_another_files_array(
+        self, scan: Scan, tmp_path: Path
+    ) -> None:
+        with h5py.File(tmp_path / "raw.h5", "w") as file:
+            file["frames"] = np.zeros((6, 4, 5), dtype="u2")
+
+        def change(file: Any) -> None:
+            del file[f"{DETECTOR}/data"]
+            file[f"{DETECTOR}/data"] = h5py.ExternalLink("raw.h5", "/frames")
+
+        assert validate(scan(change)).findings == ()
