@@ -115,7 +115,7 @@ def _complaint(error: Any) -> str:
     key = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         known = StoreSettings.model_fields if key.startswith("stores.") else Settings.model_fields
-        return f"there is no setting '{key}'; {nearest(str(error['loc'][-1]), known)}"
+        return f"there is no setting '{key}'. {nearest(str(error['loc'][-1]), known)}"
     return f"{key}: {error['msg'].removeprefix('Value error, ')}"
 
 

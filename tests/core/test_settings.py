@@ -60,8 +60,8 @@ def test_the_environment_decides_on_the_home(file: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("memory_limit = 3", "there is no setting 'memory_limit'; did you mean 'memory'?"),
-        ("[stores.tape]\nurl = 'x'\nteir = 'tape'", "'stores.tape.teir'; did you mean 'tier'?"),
+        ("memory_limit = 3", "there is no setting 'memory_limit'. Did you mean 'memory'?"),
+        ("[stores.tape]\nurl = 'x'\nteir = 'tape'", "'stores.tape.teir'. Did you mean 'tier'?"),
         ("[stores.tape]\nurl = 'x'\ntier = 'moon'", "stores.tape.tier: "),
         ("[stores.tape]\ntier = 'tape'", "stores.tape.url: Field required"),
         ("memory = 'lots'", "memory: 'lots' is not a size"),

@@ -78,7 +78,7 @@ def test_what_is_not_understood_is_explained(text: str, sentence: str) -> None:
     ("document", "sentence"),
     [
         ({"$where": "1"}, r"\$where is not part of the query language"),
-        ({"a": {"$gtt": 1}}, r"did you mean '\$gt'"),
+        ({"a": {"$gtt": 1}}, r"Did you mean '\$gt'"),
         ({"a": {"$regex": "^a.*", "$options": "i"}}, "plain text"),
         ({"a": {"$regex": "a"}}, "plain text"),
         ({"a": {"$exists": 1}}, "true or false"),

@@ -71,7 +71,19 @@ def total(like: Sinograms) -> Fold[TotalState, Sinograms, Total]:
 @map_step(over={"row"}, tile={"row": 4})
 def broken(sinos: Sinograms) -> Volume:
     """Raise while it is compiled."""
-    raise ValueError(f"no good: {sinos.line.shape[0]} angles")
+    raise RuntimeError(f"no good: {sinos.line.shape[0]} angles")
+
+
+@map_step(over={"row"}, tile={"row": 4})
+def picky(sinos: Sinograms, *, least: int = 1000) -> Volume:
+    """Refuse scans with few angles, as kernels refuse what they cannot work on."""
+    raise ValueError(f"{sinos.line.shape[0]} angles are fewer than {least}")
+
+
+@map_step(over={"row"}, tile={"row": 4})
+def misshapen(sinos: Sinograms) -> Volume:
+    """Multiply arrays that do not fit, which JAX says by a ValueError of its own."""
+    return Volume(sinos.line * jnp.ones(3))
 
 
 @map_step(over={"row"}, tile={"row": 4})
@@ -222,6 +234,8 @@ start = Input("data", Scan) | normalise
 lines = (start | spectra).named("test.lines")
 totals = (start | total).named("test.totals")
 broke = (start | broken).named("test.broke")
+picked = (start | picky).named("test.picked")
+bent = (start | misshapen).named("test.bent")
 nans = (start | zero_to_nan).named("test.nans")
 shortened = (start | shorten).named("test.shortened")
 dead = (start | deadly).named("test.dead")

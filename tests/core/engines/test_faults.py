@@ -31,9 +31,16 @@ from lightwell.errors import (
 def test_an_error_of_a_step_names_step_and_place(tmp_path: Path) -> None:
     with pytest.raises(PluginError) as error:
         runs.run("broke", tmp_path)
-    assert "broken failed with ValueError: no good: 6 angles" in str(error.value)
+    assert "broken failed with RuntimeError: no good: 6 angles" in str(error.value)
     assert "row 0 to 3" in str(error.value)
-    assert any("raise ValueError" in note for note in error.value.__notes__)
+    assert any("raise RuntimeError" in note for note in error.value.__notes__)
+
+
+def test_what_a_step_refuses_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="picky refuses its input: 6 angles are fewer than 1000"):
+        runs.run("picked", tmp_path / "a")
+    with pytest.raises(PluginError, match=r"misshapen failed with (ValueError|TypeError)"):
+        runs.run("bent", tmp_path / "b")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
