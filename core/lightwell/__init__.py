@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lightwell.previews import Preview
     from lightwell.products import Array, Dims, Product
     from lightwell.recipes import Recipe
-    from lightwell.session import Session, open  # noqa: A004
+    from lightwell.session import Session, open
     from lightwell.simulators import Simulated, Simulator
     from lightwell.steps import (
         Estimate,
