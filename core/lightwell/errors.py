@@ -1,5 +1,6 @@
 """What can go wrong, in words a user can act on."""
 
+import traceback
 from typing import Any, ClassVar
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "UnknownName",
     "UnreadableFile",
     "WorkerError",
+    "raised_in",
 ]
 
 
@@ -135,3 +137,17 @@ class Interrupted(LightwellError):
 
 class WorkerError(LightwellError):
     """A worker process died or could not be started."""
+
+
+def raised_in(error: BaseException) -> str:
+    """The module whose code raised an error: who is to be asked about it.
+
+    >>> try:
+    ...     import json
+    ...     json.loads("no")
+    ... except ValueError as error:
+    ...     raised_in(error)
+    'json.decoder'
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return str(frames[-1][0].f_globals.get("__name__", "")) if frames else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from lightwell.errors import InputError, NotFound, UnreadableFile
+from lightwell.failpoints import failpoint
 
 if TYPE_CHECKING:
     from fsspec.spec import AbstractFileSystem
@@ -238,13 +239,17 @@ def complete_file(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
+        failpoint("file-written")
         with part.open("rb+") as written:
             os.fsync(written.fileno())
+        failpoint("file-synchronised")
         part.replace(path)
+        failpoint("file-renamed")
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # the name is as durable as the bytes only after this
         finally:
             os.close(folder)
+        failpoint("file-name-synchronised")
     finally:
         part.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from lightwell.conversion import Converter
     from lightwell.datasets import Dataset
     from lightwell.files import File
     from lightwell.importers import Importer
@@ -55,6 +56,10 @@ class Hooks:
     @hookspec
     def provide_simulators(self) -> "Iterable[Simulator]":  # type: ignore[empty-body]
         """Simulators of scans with known truth."""
+
+    @hookspec
+    def provide_converters(self) -> "Iterable[Converter]":  # type: ignore[empty-body]
+        """Formats that `lightwell convert` writes, each with a name of its own."""
 
     @hookspec(firstresult=True)
     def resolve_importer(self, file: "File", candidates: "list[Importer]") -> "Importer | None":

@@ -44,10 +44,16 @@ class Importer(ABC):
     """
 
     name: ClassVar[str]
+    #: Whether it stands back where another importer claims the same path.
+    fallback: ClassVar[bool] = False
 
     @abstractmethod
     def claims(self, file: File) -> bool:
         """True if this importer can describe the file or folder; looks, but reads no arrays."""
+
+    def advice(self, file: File) -> str | None:
+        """What to give instead of a file that nobody claims, where this format has an idea."""
+        return None
 
     @abstractmethod
     def describe(self, file: File, /, *args: Any, **options: Any) -> Iterable[Described]:

@@ -19,6 +19,9 @@ __all__ = ["GROUP", "PluginStatus", "Plugins"]
 GROUP = "lightwell.plugins"
 """The entry-point group through which every plugin enters, first-party ones too."""
 
+_BUILTIN = "lightwell.builtin"
+"""What the core itself provides, by the same hooks."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +58,7 @@ class Plugins:
         if discover:
             for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name):
                 self._enter(point.name, point.value, point.dist)
+            self._enter("core", _BUILTIN, _own_distribution())
         for module in modules:
             name = module if isinstance(module, str) else module.__name__
             if name not in {status.module for status in self.status}:
@@ -142,6 +146,13 @@ class Plugins:
 
         return self._collect("provide_simulators", Simulator, lambda s: s.name)
 
+    @cached_property
+    def converters(self) -> Mapping[str, Any]:
+        """Every format to convert to, by name, beside lightwell's own."""
+        from lightwell.conversion import Converter
+
+        return self._collect("provide_converters", Converter, lambda c: c.name)
+
     def distribution_of(self, module: str) -> tuple[str, str] | None:
         """Name and version of the distribution that a plugin's module came with, if any.
 
@@ -213,6 +224,14 @@ class Plugins:
         self.status = [
             dataclasses.replace(s, problem=problem) if s.name == plugin else s for s in self.status
         ]
+
+
+def _own_distribution() -> metadata.Distribution | None:
+    try:
+        return metadata.distribution("lightwell")
+    except metadata.PackageNotFoundError:
+        # Run from its source, not installed.
+        return None
 
 
 def _is_wanted(item: Any, kind: type, base: type | None) -> bool:

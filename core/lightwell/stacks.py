@@ -300,6 +300,10 @@ def _open_files(
         from lightwell.containers.tiff import TiffStack
 
         return TiffStack(files)
+    if part.container == "txrm":
+        from lightwell.containers.txrm import TxrmArray
+
+        return TxrmArray.find(files[0], part.path)
     if part.container != "hdf5":
         raise _unknown_container(part)
     from lightwell.hdf5 import Hdf5Array
@@ -316,7 +320,7 @@ def _unknown_container(part: FilePart) -> UnreadableFile:
     return UnreadableFile(
         f"arrays in containers of kind {part.container!r} cannot be read",
         where=part.file or part.role,
-        remedy="Known are hdf5 and tiff; install the plugin that described this dataset",
+        remedy="Known are hdf5, tiff and txrm; install the plugin that described this dataset",
     )
 
 

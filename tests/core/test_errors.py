@@ -6,7 +6,9 @@ from lightwell import errors
 
 
 def classes() -> list[type[errors.LightwellError]]:
-    return [getattr(errors, name) for name in errors.__all__]
+    return [
+        getattr(errors, name) for name in errors.__all__ if isinstance(getattr(errors, name), type)
+    ]
 
 
 @pytest.mark.parametrize("cls", classes())

@@ -154,6 +154,6 @@ def test_a_dangling_array_is_an_error_and_never_zeros(shared_data: Path) -> None
 
 
 def test_what_is_no_scan_is_said(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = shared_data / "tomography" / "xradia" / "test_chip00.xrm"
+    path = shared_data / "tomography" / "README.md"
     assert run(["ingest", str(path)]) == 2
-    assert "no importer knows what test_chip00.xrm is" in capsys.readouterr().err
+    assert "no importer knows what README.md is" in capsys.readouterr().err

@@ -117,7 +117,5 @@ def _rows(value: Any, path: str) -> Iterator[Attribute]:
 
 
 def to_text(document: Mapping[str, Any]) -> str:
-    """Return a document as JSON with sorted keys, so that equal ones are equal texts."""
-    return json.dumps(
-        document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    """Return a document as JSON with its keys in their order, which says which input came first."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -13,7 +13,7 @@ from lightwell.datasets import now
 from lightwell.files import complete_file
 from lightwell.users import User
 
-__all__ = ["Event", "append_event", "export_events", "read_events"]
+__all__ = ["Event", "append_event", "export_events", "read_events", "write_events"]
 
 _AT_ONCE: Final = 1000
 
@@ -41,6 +41,17 @@ def append_event(
     connection.execute(
         "INSERT INTO journal (at, who, what, pid, detail) VALUES (?, ?, ?, ?, ?)",
         (now(), by.name, what, pid, json.dumps(detail or {}, ensure_ascii=False)),
+    )
+
+
+def write_events(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
+    """Write the events of another catalog's journal under their own numbers."""
+    connection.executemany(
+        "INSERT INTO journal (number, at, who, what, pid, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (e.number, e.at, e.who, e.what, e.pid, json.dumps(e.detail, ensure_ascii=False))
+            for e in events
+        ),
     )
 
 

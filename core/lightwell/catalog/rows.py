@@ -10,19 +10,23 @@ from typing import Any, Final, NamedTuple
 
 from lightwell.catalog.documents import attributes, storable, to_text
 from lightwell.catalog.fields import PROMOTED
+from lightwell.catalog.tables import DamagedCatalog
 from lightwell.catalog.words import document_words
 from lightwell.datasets import now
 from lightwell.manifests import Manifest, ManifestFile
 from lightwell.storage import Replica
 
 __all__ = [
+    "CatalogRow",
     "StoredRow",
+    "is_indexed",
     "read_manifest",
     "read_replicas",
     "read_row",
     "write_document",
     "write_manifest",
     "write_replicas",
+    "write_row",
 ]
 
 _COLUMNS: Final = (*PROMOTED, "rev", "retired", "document")
@@ -36,12 +40,26 @@ class StoredRow(NamedTuple):
     document: dict[str, Any]
 
 
+class CatalogRow(NamedTuple):
+    """All that the catalog says of one dataset, as it is stored."""
+
+    document: Mapping[str, Any]
+    manifest: Manifest
+    replicas: tuple[Replica, ...]
+
+
 def read_row(connection: sqlite3.Connection, pid: str) -> StoredRow | None:
-    """Return the stored document of a pid, or None."""
+    """Return the stored document of a pid, or None; raises `DamagedCatalog` if it is none."""
     found = connection.execute(
         "SELECT id, rev, document FROM dataset WHERE pid = ?", (pid,)
     ).fetchone()
-    return StoredRow(found[0], found[1], json.loads(found[2])) if found else None
+    try:
+        return StoredRow(found[0], found[1], json.loads(found[2])) if found else None
+    except (ValueError, TypeError) as error:
+        raise DamagedCatalog(
+            f"what the catalog says of {pid} is damaged ({error})",
+            remedy="Make it anew from the files by `lightwell reindex`",
+        ) from error
 
 
 def write_document(
@@ -51,7 +69,21 @@ def write_document(
 
     Raises `ParameterError` for a document that no store could keep.
     """
-    rev = stored.rev + 1 if stored else 1
+    row = write_row(connection, document, stored.rev + 1 if stored else 1, stored)
+    connection.execute(
+        "INSERT INTO change (at, pid, rev, what) VALUES (?, ?, ?, ?)",
+        (now(), row.document["pid"], row.rev, what),
+    )
+    return row
+
+
+def write_row(
+    connection: sqlite3.Connection, document: Mapping[str, Any], rev: int, stored: StoredRow | None
+) -> StoredRow:
+    """Insert a document of a revision or replace the stored one, and say nothing of a change.
+
+    Raises `ParameterError` for a document that no store could keep.
+    """
     kept = storable({**document, "rev": rev})
     values = [*(kept.get(name) for name in PROMOTED), rev, int(bool(kept.get("retired")))]
     values.append(to_text(kept))
@@ -68,10 +100,6 @@ def write_document(
             (*values, number),
         )
     _index(connection, number, kept)
-    connection.execute(
-        "INSERT INTO change (at, pid, rev, what) VALUES (?, ?, ?, ?)",
-        (now(), kept["pid"], rev, what),
-    )
     return StoredRow(number, rev, kept)
 
 
@@ -93,6 +121,21 @@ def _index(connection: sqlite3.Connection, number: int, document: Mapping[str, A
         connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, words))
     elif known[0] != words:
         connection.execute("UPDATE words SET text = ? WHERE rowid = ?", (words, number))
+
+
+def is_indexed(connection: sqlite3.Connection, row: StoredRow) -> bool:
+    """Tell whether a document is found by what it says: by its values, words and columns."""
+    own = connection.execute("SELECT path, type, value FROM attr WHERE doc = ?", (row.id,))
+    words = connection.execute("SELECT text FROM words WHERE rowid = ?", (row.id,)).fetchone()
+    columns = connection.execute(
+        f"SELECT {', '.join(PROMOTED)}, rev, retired FROM dataset WHERE id = ?", (row.id,)
+    ).fetchone()
+    said = [*(row.document.get(name) for name in PROMOTED), row.document.get("rev")]
+    return (
+        set(own) == attributes(row.document)
+        and words == (" ".join(sorted(document_words(row.document))),)
+        and columns == (*said, int(bool(row.document.get("retired"))))
+    )
 
 
 def write_manifest(connection: sqlite3.Connection, number: int, manifest: Manifest) -> None:

@@ -13,8 +13,9 @@ from typing import Any, Self
 from lightwell.access import Restriction
 from lightwell.catalog.compiler import Condition, compile_query, promoted_column
 from lightwell.catalog.documents import storable
+from lightwell.catalog.edits import differences, edited
 from lightwell.catalog.fields import stored_key, stored_path
-from lightwell.catalog.journal import Event, append_event, read_events
+from lightwell.catalog.journal import Event, append_event, read_events, write_events
 from lightwell.catalog.json_form import from_json
 from lightwell.catalog.protocol import (
     Change,
@@ -26,8 +27,11 @@ from lightwell.catalog.protocol import (
     read_cursor,
 )
 from lightwell.catalog.query import EVERY, And, Compare, Query
+from lightwell.catalog.rebuild import adopt, fill, part_of
 from lightwell.catalog.rows import (
+    CatalogRow,
     StoredRow,
+    is_indexed,
     read_manifest,
     read_replicas,
     read_row,
@@ -83,19 +87,27 @@ class SqliteCatalog:
                     f"{dataset.pid} is in the catalog, and you may not see it",
                     remedy="Ask whoever looks after the catalog",
                 )
-            if dataset.rev or stored is None:
-                _check_newest(dataset, stored)
-            else:
-                dataset = _described_anew(dataset, self._dataset(stored.document))
             what = "ingested" if stored is None else "described anew"
-            return self._write(connection, dataset, stored, by, what, {}, replicas)
+            detail: dict[str, Any] = {}
+            if dataset.rev:
+                _check_newest(dataset, stored)
+                before = stored.document if stored else {}
+                detail["changes"] = differences(before, storable(dataset.to_document()))
+            elif stored is not None:
+                dataset = _described_anew(dataset, self._dataset(stored.document))
+            if not detail:
+                dataset = self._with_edits(connection, dataset)
+            return self._write(connection, dataset, stored, by, what, detail, replicas)
 
     def update(self, dataset: Dataset, *, by: User, why: str) -> Dataset:
         """Replace what is remembered; raises `Conflict` unless it is of the newest revision."""
         with self._connections.writing() as connection:
             stored = self._row(connection, dataset.pid)
             _check_newest(dataset, stored)
-            return self._write(connection, dataset, stored, by, "updated", {"why": why})
+            # The journal owns what people change: it has to be able to say it again.
+            changes = differences(stored.document, storable(dataset.to_document()))
+            detail = {"why": why, "changes": changes}
+            return self._write(connection, dataset, stored, by, "updated", detail)
 
     def retire(self, pid: str, *, by: User, why: str) -> Dataset:
         """Leave a dataset out of searches; nothing is deleted, raises `NotFound`."""
@@ -237,6 +249,69 @@ class SqliteCatalog:
         # Read as a whole: a generator left half-way would keep the transaction open.
         return iter(found)
 
+    def journal(self) -> list[Event]:
+        """Return the whole journal, also about datasets that are no longer here.
+
+        Raises `ParameterError` for a view that hides something; so do those that write it all.
+        """
+        self._require_everything()
+        with self._connections.reading() as connection:
+            return list(read_events(connection))
+
+    def take_over_journal(self, events: Iterable[Event]) -> None:
+        """Begin with the journal of a catalog that was lost; raises `Conflict` if there is one."""
+        self._require_everything()
+        with self._connections.writing() as connection:
+            if connection.execute("SELECT 1 FROM journal").fetchone() is not None:
+                raise Conflict(
+                    "this catalog has a journal of its own",
+                    where=str(self._connections.path),
+                    remedy="Leave out --journal; it is for a catalog that was lost",
+                )
+            write_events(connection, events)
+
+    def pids(self) -> list[str]:
+        """Return every dataset that may be seen, retired ones too."""
+        condition = self._condition(EVERY)
+        sql = f"SELECT d.pid FROM dataset AS d WHERE {condition.sql} ORDER BY d.pid"
+        with self._connections.reading() as connection:
+            return [pid for (pid,) in connection.execute(sql, condition.parameters)]
+
+    def row(self, pid: str) -> CatalogRow:
+        """Return all that is stored of a dataset, as it is stored; raises `NotFound`."""
+        with self._connections.reading() as connection:
+            row = self._row(connection, pid)
+            files, copies = read_manifest(connection, row), read_replicas(connection, row.id)
+            return CatalogRow(row.document, files, copies)
+
+    def is_indexed(self, pid: str) -> bool:
+        """Tell whether a dataset is found by what its document says; raises `NotFound`."""
+        with self._connections.reading() as connection:
+            return is_indexed(connection, self._row(connection, pid))
+
+    def problems(self) -> list[str]:
+        """Return what SQLite finds wrong in the file itself; raises `DamagedCatalog`."""
+        with self._connections.reading() as connection:
+            found = [str(text) for (text,) in connection.execute("PRAGMA integrity_check(20)")]
+        return [] if found == ["ok"] else found
+
+    def rebuild(self, rows: Iterable[CatalogRow], *, journal_end: int, by: User) -> bool:
+        """Replace everything but the journal by rows; False if the journal has grown meanwhile.
+
+        The rows are written to a file of their own first and come in as one transaction.
+        """
+        self._require_everything()
+        part = part_of(self._connections.path)
+        try:
+            fill(part, rows)
+            return adopt(self._connections, part, journal_end=journal_end, by=by)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _require_everything(self) -> None:
+        if self._visible != EVERY:
+            raise ParameterError("this view of the catalog does not show everything")
+
     def close(self) -> None:
         """Close the file; views made by `as_seen_through` close with it."""
         self._connections.close()
@@ -264,6 +339,15 @@ class SqliteCatalog:
             write_manifest(connection, row.id, dataset.file_list)
         write_replicas(connection, row.id, replicas)
         return replace(dataset, rev=row.rev, file_list=read_manifest(connection, row))
+
+    def _with_edits(self, connection: sqlite3.Connection, dataset: Dataset) -> Dataset:
+        """Return a description from files with what people said of it since."""
+        events = list(read_events(connection, pid=dataset.pid))
+        plain = dataset.to_document()
+        document = edited(plain, events)
+        if document == plain:
+            return dataset
+        return replace(self._dataset(document), rev=dataset.rev, file_list=dataset.file_list)
 
     def _condition(self, query: Query) -> Condition:
         return compile_query(query if self._visible == EVERY else And((self._visible, query)))

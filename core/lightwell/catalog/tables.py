@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from lightwell.catalog.compiler import FOLD
 from lightwell.errors import Conflict, UnreadableFile
+from lightwell.failpoints import failpoint
 
-__all__ = ["MIGRATIONS", "Connections"]
+__all__ = ["MIGRATIONS", "Connections", "DamagedCatalog"]
 
 _BUSY_SECONDS: Final = 30.0
 
@@ -70,6 +71,10 @@ MIGRATIONS: Final = (
 """One script per version of the tables; a published one is never edited, another is added."""
 
 
+class DamagedCatalog(UnreadableFile):
+    """A file that is no catalog any more; the descriptions of the datasets still are."""
+
+
 class Connections:
     """Connections to one database file: one per thread and process, opened when needed."""
 
@@ -113,9 +118,12 @@ class Connections:
             connection = self.connection()
             # IMMEDIATE takes the lock before reading: two writers never build on one revision.
             connection.execute("BEGIN IMMEDIATE")
+            failpoint("catalog-begun")
             try:
                 yield connection
+                failpoint("catalog-written")
                 connection.execute("COMMIT")
+                failpoint("catalog-committed")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -153,8 +161,10 @@ class Connections:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
-            raise UnreadableFile(
-                f"this is no catalog, or a damaged one ({error})", where=str(self.path)
+            raise DamagedCatalog(
+                f"this is no catalog, or a damaged one ({error})",
+                where=str(self.path),
+                remedy="Make it anew from the files by `lightwell reindex`",
             ) from error
 
     def close(self) -> None:
@@ -196,7 +206,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             for statement in _statements(MIGRATIONS[version]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")
+            failpoint("tables-written")
             connection.execute("COMMIT")
+            failpoint("tables-committed")
         except BaseException:
             connection.execute("ROLLBACK")
             raise

@@ -95,6 +95,10 @@ def show(
 
 def _show_lines(dataset: Any, lineage: Any) -> None:
     say(f"{dataset.pid}  {dataset.definition or 'NXentry'}  by importer {dataset.importer}")
+    if dataset.retired:
+        say("retired: left out of searches")
+    if dataset.superseded_by:
+        say(f"superseded by {dataset.superseded_by}")
     say(f"path: {dataset.path}")
     say(f"files: {dataset.summary.files}, {dataset.summary.bytes / 1e6:.1f} MB")
     for name, value in dataset.entry.canonical().items():

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from lightwell.cli import datasets, demo, jobs, plugins, validate
+from lightwell.cli import catalog, datasets, demo, export, jobs, plugins, validate
 from lightwell.cli.answers import complain, reader_may_leave
 from lightwell.errors import LightwellError
 
@@ -23,10 +23,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 datasets.add_to(app)
+catalog.add_to(app)
 jobs.add_to(app)
 plugins.add_to(app)
 demo.add_to(app)
 validate.add_to(app)
+export.add_to(app)
 
 USAGE_ERROR = 2
 INTERRUPTED = 75

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lightwell.errors import InputError, LightwellError, PluginError, WorkerError
+from lightwell.errors import InputError, LightwellError, PluginError, WorkerError, raised_in
 
 __all__ = ["blaming"]
 
@@ -51,6 +51,4 @@ def _is_refusal(error: ValueError) -> bool:
 
     A ValueError from inside JAX or NumPy (shapes that do not fit) is a fault of the step.
     """
-    frames = list(traceback.walk_tb(error.__traceback__))
-    raised_in = str(frames[-1][0].f_globals.get("__name__", "")) if frames else ""
-    return raised_in.partition(".")[0] not in {"jax", "jaxlib", "numpy", "scipy"}
+    return raised_in(error).partition(".")[0] not in {"jax", "jaxlib", "numpy", "scipy"}

@@ -1,6 +1,7 @@
 """HDF5: opening, links, lazy arrays, small values, atomic writing; nothing else imports h5py."""
 
 from lightwell.hdf5.arrays import Hdf5Array, Selection
+from lightwell.hdf5.linked import linked_files
 from lightwell.hdf5.links import Link, Place, links, locate, missing_sources, virtual_links
 from lightwell.hdf5.members import (
     ArrayFacts,
@@ -37,6 +38,7 @@ __all__ = [
     "decode",
     "external_link",
     "is_hdf5",
+    "linked_files",
     "links",
     "locate",
     "members",

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from lightwell.errors import Conflict
+from lightwell.failpoints import failpoint
 from lightwell.hdf5.opening import open_file, release
 
 __all__ = ["Source", "external_link", "soft_link", "write_virtual", "writing"]
@@ -28,11 +29,15 @@ def writing(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[
     _refuse_taken(target, replace=replace)
     target.parent.mkdir(parents=True, exist_ok=True)
     file = open_file(part, "w")
+    failpoint("hdf5-begun")
     try:
         yield file
         file.flush()
+        failpoint("hdf5-flushed")
         file.close()
+        failpoint("hdf5-closed")
         _synchronise(part)
+        failpoint("hdf5-synchronised")
         release(target)
         _name(part, target, replace=replace)
     except BaseException:
@@ -40,7 +45,9 @@ def writing(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[
             file.close()
         part.unlink(missing_ok=True)
         raise
+    failpoint("hdf5-renamed")
     _synchronise(target.parent)
+    failpoint("hdf5-name-synchronised")
 
 
 def _refuse_taken(target: Path, *, replace: bool) -> None:
@@ -62,6 +69,7 @@ def _name(part: Path, target: Path, *, replace: bool) -> None:
         _refuse_taken(target, replace=replace)
         part.replace(target)
         return
+    failpoint("hdf5-linked")
     part.unlink()
 
 

@@ -110,10 +110,16 @@ class Header:
 
     def text(self, *keys: str, field: str | None = None) -> str | None:
         """Return a text; an empty one is None."""
-        value = self.value(*keys, field=field)
+        key = self._find(keys)
+        value = None if key is None else self.values[key][0]
         if isinstance(value, tuple):
-            return ", ".join(str(item) for item in value) or None
-        return None if value is None else str(value) or None
+            found = ", ".join(str(item) for item in value)
+        else:
+            found = "" if value is None else str(value)
+        if key is None or not found:
+            return None
+        self._used(key, field)
+        return found
 
     def number(
         self,

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from lightwell.errors import InputError, UnreadableFile
-from lightwell.hdf5 import locate, open_file, read_attributes
+from lightwell.hdf5 import locate, members, open_file, read_attributes
 from lightwell.model import Entry, Flag, entry_from_document
 from lightwell.nexus.groups import GroupReader
 from lightwell.nexus.header import Header
 from lightwell.nexus.write import DOCUMENT_ATTRIBUTE
 
-__all__ = ["entry_names", "read_entry"]
+__all__ = ["entry_names", "is_ours", "read_entry"]
 
 
 def entry_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -100,7 +100,8 @@ def _foreign(
 def _entry_names(file: Any) -> tuple[str, ...]:
     """Return the entries of an open file, its default first."""
     found = []
-    for name in file:
+    # Not the file itself: a damaged list of names has to be a sentence.
+    for name in (member.name for member in members(file)):
         try:
             attributes = read_attributes(file[name])
         except (KeyError, OSError, RuntimeError):
@@ -109,6 +110,11 @@ def _entry_names(file: Any) -> tuple[str, ...]:
             found.append(str(name))
     default = str(read_attributes(file).get("default", "")).strip("/").split("/")[0]
     return tuple(sorted(found, key=lambda name: name != default))
+
+
+def is_ours(group: Any) -> bool:
+    """Return whether lightwell wrote an open entry, and its exact description beside it."""
+    return _document(group) is not None
 
 
 def _document(group: Any) -> dict[str, Any] | None:

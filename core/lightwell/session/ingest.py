@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +13,24 @@ from lightwell.errors import (
     LightwellError,
     NoImporter,
     PluginError,
+    UnreadableFile,
+    raised_in,
 )
 from lightwell.files import File
 from lightwell.importers import Described, Importer
 from lightwell.manifests import build_manifest
-from lightwell.storage import replicas_of
+from lightwell.session.descriptions import as_first_seen, write_description
+from lightwell.storage import Evidence, replicas_of
 from lightwell.users import User
 
 if TYPE_CHECKING:
     from lightwell.installation import Installation
 
 __all__ = ["choose_importer", "ingest"]
+
+
+_READERS = {"h5py", "hdf5plugin", "tifffile", "olefile", "numpy", "codecs", "encodings"}
+"""Libraries that read bytes; what one of them raises is about the file."""
 
 
 def ingest(
@@ -77,9 +85,14 @@ def choose_importer(installation: "Installation", file: File) -> Importer:
         raise NoImporter(
             f"no importer knows what {file.name} is",
             where=str(file),
-            remedy=f"known formats are: {', '.join(sorted(known)) or 'none'}; "
-            "a plugin can add another",
+            remedy=f"{_advice(known.values(), file)}known formats are: "
+            f"{', '.join(sorted(known)) or 'none'}; a plugin can add another",
         )
+    firm = [importer for importer in claiming if not importer.fallback]
+    if not firm and problems:
+        # Who knows the format better could not even look: that is what is to be said.
+        raise problems[0]
+    claiming = firm or claiming
     if len(claiming) > 1:
         chosen = plugins.resolve("resolve_importer", file=file, candidates=claiming)
         if chosen is None:
@@ -109,6 +122,15 @@ def _claims(
     return claiming, problems
 
 
+def _advice(importers: Iterable[Importer], file: File) -> str:
+    """What importers say to give instead; one that fails to look has nothing to say."""
+    found = []
+    for importer in importers:
+        with suppress(Exception):
+            found.append(importer.advice(file))
+    return "".join(f"{said}; " for said in dict.fromkeys(found) if said)
+
+
 def _described(importer: Importer, file: File, given: Mapping[str, Any]) -> list[Described]:
     """What the importer found.
 
@@ -122,7 +144,14 @@ def _described(importer: Importer, file: File, given: Mapping[str, Any]) -> list
         raise _failed(importer, file, error) from error
 
 
-def _failed(importer: Importer, file: File, error: Exception) -> PluginError:
+def _failed(importer: Importer, file: File, error: Exception) -> LightwellError:
+    """A damaged file where the reading library gave up, else a fault of the importer."""
+    if raised_in(error).partition(".")[0] in _READERS:
+        return UnreadableFile(
+            f"{file.name} is damaged, or not what its name says ({type(error).__name__}: {error})",
+            where=str(file),
+            remedy="copy it again from where it was written",
+        )
     return PluginError(
         f"importer {importer.name} failed on {file.name} ({type(error).__name__}: {error})",
         where=f"{file}, {type(importer).__module__}",
@@ -138,12 +167,11 @@ def _remember(
     options: Mapping[str, Given],
     owner: User,
 ) -> Dataset:
-    from lightwell.nexus import write_entry
-
     members = [(part.file.relative_to(described.root), part.role) for part in described.parts]
     manifest = build_manifest(described.root, members)
     store = installation.stores.holding(described.root)
-    replicas = replicas_of(manifest, store, when=now(), by=owner.name)
+    moment = now()
+    replicas = replicas_of(manifest, store, when=moment, by=owner.name, method="ingest")
     total = sum(replica.size for replica in replicas)
     summary = ReplicaSummary(store.name, store.tier, "online", len(replicas), total)
     dataset = Dataset.of(
@@ -158,8 +186,9 @@ def _remember(
         replicas=(summary,),
     )
     # Replaced, not refused: ingesting twice is the same as once, also after a crash in between.
-    description = installation.folder("entries") / f"{dataset.pid}.nxs"
-    write_entry(description, dataset.entry, manifest, replace=True)
+    path = installation.folder("entries") / f"{dataset.pid}.nxs"
+    evidence = Evidence(moment, owner.name, "ingest")
+    write_description(path, as_first_seen(installation, dataset), evidence)
     stored = installation.catalog.put(dataset, by=owner, replicas=replicas)
     installation.plugins.tell("on_ingested", dataset=stored)
     return stored

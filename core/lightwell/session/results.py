@@ -23,8 +23,9 @@ from lightwell.model import (
 )
 from lightwell.model.base import Group
 from lightwell.model.process import Parameter
+from lightwell.session.descriptions import as_first_seen, with_master, write_description
 from lightwell.session.records import JobRecord
-from lightwell.storage import replicas_of
+from lightwell.storage import Evidence, replicas_of
 from lightwell.users import User
 
 if TYPE_CHECKING:
@@ -56,23 +57,22 @@ def store_result(
     owner: User,
 ) -> Dataset:
     """Write the NeXus file of a result and catalogue it; the file comes last, and whole."""
-    from lightwell.nexus import write_entry
-
     refs = gather_arrays(output, folder / ARRAYS)
     entry = _entry(installation, recipe, source, output, record, refs)
     path = result_file(folder, pid)
     arrays = sorted(output.folder.glob("seg_*.h5"))
     inner = [(ARRAYS, "arrays"), *((os.path.relpath(p, folder), "segment") for p in arrays)]
-    write_entry(path, entry, build_manifest(File(folder), inner), replace=True)
-    manifest = build_manifest(File(folder), [(path.name, "master"), *inner])
-    dataset = _dataset(installation, manifest, entry, source, record, pid, path, owner.name)
-    stored = installation.catalog.put(
-        dataset,
-        by=owner,
-        replicas=replicas_of(
-            manifest, installation.stores.holding(path), when=now(), by=owner.name, method="job"
-        ),
+    listed = build_manifest(File(folder), inner)
+    dataset = _dataset(installation, listed, entry, source, record, pid, path, owner.name)
+    dataset = as_first_seen(installation, dataset)
+    evidence = Evidence(now(), owner.name, "job")
+    write_description(path, dataset, evidence)
+    dataset = with_master(dataset, path)
+    store = installation.stores.holding(path)
+    copies = replicas_of(
+        dataset.manifest, store, when=evidence.when, by=evidence.by, method=evidence.method
     )
+    stored = installation.catalog.put(dataset, by=owner, replicas=copies)
     installation.plugins.tell("on_job_finished", dataset=stored)
     return stored
 

@@ -12,7 +12,7 @@ from lightwell.access import EverythingForTheLocalUser
 from lightwell.catalog.query import EVERY, Query
 from lightwell.datasets import Dataset, make_pid
 from lightwell.engines import Event, JobSpec
-from lightwell.errors import MissingMetadata, UnknownName
+from lightwell.errors import MissingMetadata, ParameterError, UnknownName
 from lightwell.installation import Installation
 from lightwell.session.ingest import ingest
 from lightwell.session.jobs import REPORT, Job, JobPlan, input_sources, parse_slices
@@ -24,7 +24,12 @@ from lightwell.words import nearest
 
 if TYPE_CHECKING:
     from lightwell.catalog.protocol import Catalog, Page
+    from lightwell.conversion import Converted
+    from lightwell.exports import Exported
     from lightwell.recipes import Recipe
+    from lightwell.session.diff import Comparison
+    from lightwell.session.fsck import Checked
+    from lightwell.session.reindex import Reindexed
     from lightwell.session.replay import Replayed
     from lightwell.simulators import Simulated
 
@@ -226,6 +231,92 @@ class Session:
 
         return replay(self, os.fspath(result), **options)
 
+    def retire(self, pid: str, *, why: str) -> Dataset:
+        """Leave a dataset out of searches; nothing is deleted, and the journal keeps the reason.
+
+        Errors: NotFound.
+        """
+        return self.catalog.retire(pid, by=self.user, why=why)
+
+    def supersede(self, old: str, new: str, *, why: str) -> Dataset:
+        """Record that one dataset takes the place of another; returns the one that was replaced.
+
+        Errors: NotFound; ParameterError for twice the same.
+        """
+        return self.catalog.supersede(old, new, by=self.user, why=why)
+
+    def diff(self, one: str, other: str, *, arrays: bool = True) -> "Comparison":
+        """What changed from one result, or scan, to another; arrays : compare the numbers too.
+
+        Errors: NotFound, ParameterError.
+        """
+        from lightwell.hdf5 import release
+        from lightwell.session.diff import compare
+
+        try:
+            return compare(self, one, other, arrays=arrays)
+        finally:
+            release()
+
+    def reindex(
+        self, *, dry_run: bool = False, prune: bool = False, journal: Path | None = None
+    ) -> "Reindexed":
+        """Make the catalog anew from the descriptions on the disk and from its own journal.
+
+        Errors: ParameterError for others than the keeper of the installation; Conflict.
+        """
+        from lightwell.session.reindex import reindex
+
+        self._require_keeper("reindex")
+        return reindex(
+            self.installation, by=self.user, dry_run=dry_run, prune=prune, journal=journal
+        )
+
+    def fsck(self, *, content: bool = False, mend: bool = False) -> "Checked":
+        """Compare files, catalog and journal; mend : remove what dead processes left unfinished.
+
+        Errors: ParameterError for others than the keeper of the installation.
+        """
+        from lightwell.session.fsck import check
+
+        self._require_keeper("fsck")
+        return check(self.installation, content=content, mend=mend)
+
+    def export(
+        self,
+        dataset: Dataset,
+        format: str,
+        path: str | os.PathLike[str],
+        **options: Any,
+    ) -> "Exported":
+        """Write a volume for another program: tiff, raw, png or ome-zarr, a slab at a time.
+
+        options : array, slices, dtype and limits, as `lightwell.exports.export` takes them.
+        Errors: InputError in one sentence; nothing that stands at the path is touched.
+        """
+        from lightwell.exports import export
+
+        return export(self._whole(dataset), format, path, **options)
+
+    def convert(
+        self,
+        dataset: Dataset,
+        to: str,
+        path: str | os.PathLike[str],
+        *,
+        compression: str | None = None,
+    ) -> "Converted":
+        """Write a dataset as one file that needs no other: nexus, or a format of a plugin.
+
+        Errors: InputError in one sentence; nothing that stands at the path is touched.
+        """
+        from lightwell.conversion import convert
+
+        converters = self.installation.plugins.converters
+        return convert(
+            self._whole(dataset), to, path, converters=converters, compression=compression
+        )
+
     def simulate(
         self, name: str, path: str | os.PathLike[str], *, text: bool = False, **parameters: Any
     ) -> "Simulated":
@@ -237,6 +328,13 @@ class Session:
         if name not in simulators:
             raise UnknownName(f"there is no simulator '{name}'", remedy=nearest(name, simulators))
         return simulators[name].run(Path(path), parameters, text=text)  # type: ignore[no-any-return]
+
+    def _require_keeper(self, verb: str) -> None:
+        if self.user != local_user():
+            raise ParameterError(
+                f"{verb} looks at the datasets of everybody; {self.user} may not",
+                remedy="Whoever keeps the installation can run it",
+            )
 
     def _missing_plugin(self, recipe: str) -> str | None:
         """Why there is no recipe of a technique at all, where that is the reason."""

@@ -1,9 +1,11 @@
-"""The conformance kit that ships with lightwell: what a plugin has to keep, as two calls.
+"""The conformance kit that ships with lightwell: what a plugin has to keep.
 
-Both raise AssertionError with a sentence, so they stand in any test runner's tests.
+`check_importer` and `check_plugin` raise AssertionError with a sentence, so they stand in any test
+runner's tests; `conformance` does all of it and answers, as `lightwell plugins check` prints it.
 """
 
+from lightwell.testing.conformance import Check, conformance
 from lightwell.testing.importers import check_importer
 from lightwell.testing.plugins import check_plugin
 
-__all__ = ["check_importer", "check_plugin"]
+__all__ = ["Check", "check_importer", "check_plugin", "conformance"]

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from lightwell.hooks import hookimpl
 
 if TYPE_CHECKING:
+    from lightwell.conversion import Converter
+    from lightwell.files import File
     from lightwell.importers import Importer
     from lightwell.model import Entry
     from lightwell.previews import Preview
@@ -17,9 +19,42 @@ lightwell_api = 1
 
 @hookimpl
 def provide_importers() -> "list[Importer]":
-    from lightwell_tomography.importers import DataExchange, NXtomo, TiffFolder
+    from lightwell_tomography.exporters import ConvertedScan
+    from lightwell_tomography.importers import (
+        Als832,
+        Als832Present,
+        BlissTomography,
+        DataExchange,
+        NXtomo,
+        TiffFolder,
+        Xradia,
+    )
 
-    return [DataExchange(), NXtomo(), TiffFolder()]
+    return [
+        Als832(),
+        Als832Present(),
+        BlissTomography(),
+        DataExchange(),
+        NXtomo(),
+        TiffFolder(),
+        Xradia(),
+        ConvertedScan(),
+    ]
+
+
+@hookimpl
+def provide_converters() -> "list[Converter]":
+    from lightwell_tomography.exporters import ToDataExchange
+
+    return [ToDataExchange()]
+
+
+@hookimpl
+def resolve_importer(file: "File", candidates: "list[Importer]") -> "Importer | None":
+    from lightwell_tomography.exporters import ConvertedScan
+
+    # What lightwell wrote as Data Exchange says everything; its stacks alone would say less.
+    return next((one for one in candidates if isinstance(one, ConvertedScan)), None)
 
 
 @hookimpl

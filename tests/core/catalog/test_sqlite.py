@@ -154,6 +154,8 @@ def test_what_may_not_be_seen_is_not_there(catalog: SqliteCatalog) -> None:
     assert seen.lineage(mine.pid).edges == ()
     assert {change.pid for change in seen.changes()} == {mine.pid}
     assert {event.pid for event in seen.events()} == {mine.pid}
+    with pytest.raises(ParameterError, match="does not show everything"):
+        seen.journal()
     for act in (
         lambda: seen.get(his.pid),
         lambda: seen.replicas(his.pid),

@@ -23,6 +23,14 @@ VERBS = [
     "plugins",
     "doctor",
     "demo",
+    "validate",
+    "convert",
+    "export",
+    "reindex",
+    "fsck",
+    "diff",
+    "retire",
+    "supersede",
 ]
 Captured = pytest.CaptureFixture[str]
 

@@ -116,3 +116,11 @@ def test_values_from_elsewhere_are_kept_too(header: Header) -> None:
     assert header.original(["given.first_angle", "no"])["given.first_angle"].value == 0.0
     header.flag("step-contradiction", "stepdeg is 0.", "/x")
     assert header.flags[0].path == "/x"
+
+
+def test_an_empty_text_is_no_field() -> None:
+    header = Header({"experimenter": ("", None), "owner": ("hmwood", None)})
+    assert header.text("experimenter", field="users.experimenter.name") is None
+    assert header.text("owner", field="users.owner.name") == "hmwood"
+    original = header.original()
+    assert (original["experimenter"].field, original["owner"].field) == (None, "users.owner.name")

@@ -8,7 +8,7 @@ from typing import Any
 from lightwell import ArrayRef
 from lightwell.errors import InputError, MissingMetadata, ParameterError, UnitError
 from lightwell.model import EvenPart, FilePart, Flag
-from lightwell.model.arrays import Part
+from lightwell.model.arrays import Part, SeriesPart
 from lightwell.units import convert, resolve_unit
 from lightwell_tomography.schema import PROJECTION
 
@@ -119,6 +119,9 @@ def cut(array: ArrayRef, start: int, count: int) -> list[Part]:
             found.append(EvenPart(first=ends[0], last=ends[1], count=stop - first))
         elif isinstance(part, FilePart):
             moved = {"start": part.start + first, "count": stop - first}
+            found.append(part.model_copy(update=moved))
+        elif isinstance(part, SeriesPart):
+            moved = {"first": part.first + first * part.step, "count": stop - first}
             found.append(part.model_copy(update=moved))
         else:
             found.append(part.model_copy(update={"count": stop - first}))

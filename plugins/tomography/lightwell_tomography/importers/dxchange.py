@@ -4,8 +4,7 @@ Layout: F. De Carlo et al., "Scientific data exchange", J. Synchrotron Rad. 21, 
 Early files have the arrays one level deeper, in /exchange/data/data.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from lightwell import (
@@ -19,13 +18,13 @@ from lightwell import (
 )
 from lightwell.errors import InputError, MissingMetadata, MissingSource
 from lightwell.hdf5 import Hdf5Array, is_hdf5, open_file, read_attributes
-from lightwell.model.arrays import Part as ArrayPart
 from lightwell.nexus import Header
 from lightwell.units import convert
+from lightwell_tomography.importers.acquisition import image_key, in_order, joined, keys
+from lightwell_tomography.importers.als832_dialect import is_als832
 from lightwell_tomography.importers.angles import (
     ASK,
     angle_unit,
-    cut,
     doubts,
     given_angles,
     needed,
@@ -35,7 +34,7 @@ from lightwell_tomography.importers.dxchange_facts import facts
 from lightwell_tomography.importers.linked import read_ref, scan_files
 from lightwell_tomography.schema import DARK, FLAT, PROJECTION, Tomography
 
-__all__ = ["DataExchange"]
+__all__ = ["DataExchange", "DataExchangeScan", "entry_of", "raw_group"]
 
 _BROKEN = (KeyError, OSError, RuntimeError)
 _KINDS = {
@@ -54,7 +53,7 @@ class DataExchange(Importer):
         if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
             return False
         with open_file(file.local_path()) as opened:
-            return _exchange(opened) is not None
+            return raw_group(opened) is not None and not is_als832(opened)
 
     def describe(
         self,
@@ -70,19 +69,20 @@ class DataExchange(Importer):
         """
         root, parts = scan_files(file)
         with open_file(file.local_path()) as opened:
-            group = _exchange(opened)
+            group = raw_group(opened)
             if group is None:
                 raise MissingMetadata(
                     "the file has no /exchange/data",
                     where=str(file),
                     remedy="use the importer of the format it is written in",
                 )
-            scan = _Scan(file, group, opened, root, parts)
+            scan = DataExchangeScan(file, group, opened, root, parts)
             angles = scan.angles(first_angle, last_angle)
-            yield Described(_entry(scan, angles), root, parts)
+            described = facts(scan.header, scan.opened, scan.array)
+            yield Described(entry_of(scan, angles, described).with_plot(), root, parts)
 
 
-class _Scan:
+class DataExchangeScan:
     """The arrays of one open file, where they are, and its header."""
 
     def __init__(self, file: File, group: str, opened: Any, root: File, parts: list[Part]) -> None:
@@ -139,25 +139,33 @@ class _Scan:
 
         All at one moment where it does not: then they are averaged, and that is flagged.
         """
+        count = self.stacks[FLAT].shape[0]
+        told = self.told_moments(angles)
+        if told is None and count > 1:
+            place = f"{self._group}/theta_white"
+            there = _has_link(self.opened, place)
+            why = "does not fit the angles of the scan" if there else "is not there"
+            said = f"{place} {why}; when each flat was taken is not known, they are averaged."
+            self.header.flag("flat-moments-unknown", said, place)
+        return told or [0] * count
+
+    def told_moments(self, angles: ArrayRef) -> list[int] | None:
+        """The same from the angles of the flats, None where they are not there or do not fit."""
         import numpy as np
 
         place = f"{self._group}/theta_white"
-        count = self.stacks[FLAT].shape[0]
         white = self.array(place, "angles of the flat fields")
-        if white is not None and white.shape == (count,):
-            taken_at = convert_all(*self._in_unit(white, place))
-            theta = convert_all(angles, read_ref(angles, self._root, self._parts))
-            turn = np.sign(theta[-1] - theta[0])
-            if np.isfinite(taken_at).all() and turn and (turn * np.diff(theta) >= 0).all():
-                before = np.searchsorted(turn * theta, turn * taken_at)
-                # A flat at the last angle is one after the scan.
-                before[turn * taken_at >= turn * theta[-1]] = len(theta)
-                return [int(moment) for moment in before]
-        if count > 1:
-            why = "is not there" if white is None else "does not fit the angles of the scan"
-            said = f"{place} {why}; when each flat was taken is not known, they are averaged."
-            self.header.flag("flat-moments-unknown", said, place)
-        return [0] * count
+        if white is None or white.shape != (self.stacks[FLAT].shape[0],):
+            return None
+        taken_at = convert_all(*self._in_unit(white, place))
+        theta = convert_all(angles, read_ref(angles, self._root, self._parts))
+        turn = np.sign(theta[-1] - theta[0])
+        if not (np.isfinite(taken_at).all() and turn and (turn * np.diff(theta) >= 0).all()):
+            return None
+        before = np.searchsorted(turn * theta, turn * taken_at)
+        # A flat at the last angle is one after the scan.
+        before[turn * taken_at >= turn * theta[-1]] = len(theta)
+        return [int(moment) for moment in before]
 
     def _in_unit(self, ref: ArrayRef, place: str) -> tuple[ArrayRef, Any]:
         unit, flags = angle_unit(ref.unit, place, str(self.file))
@@ -199,16 +207,17 @@ class _Scan:
                 )
 
 
-def _entry(scan: _Scan, angles: ArrayRef) -> Tomography:
-    order = _order(scan.stacks, scan.moments(angles))
-    key = [kind for kind, _, count in order for _ in range(count)]
-    parts = [p for kind, start, count in order for p in cut(scan.stacks[kind], start, count)]
-    described = facts(scan.header, scan.opened, scan.array)
-    sample = described["sample"].model_copy(update={"rotation_angle": over_frames(angles, key)})
+def entry_of(scan: DataExchangeScan, angles: ArrayRef, described: dict[str, Any]) -> Tomography:
+    """The scan: its frames in the order they were taken, and what was `described` of it."""
+    counts = {kind: ref.shape[0] for kind, ref in scan.stacks.items()}
+    # When the darks were taken changes nothing: they are averaged.
+    before = {DARK: [0] * counts[DARK], FLAT: scan.moments(angles)}
+    runs = in_order(counts[PROJECTION], before)
+    frames, key = joined(scan.stacks, runs), image_key(runs)
+    turned = over_frames(angles, keys(runs))
+    sample = described["sample"].model_copy(update={"rotation_angle": turned})
     detector = described["instrument"].detector or Detector()
-    detector = detector.model_copy(
-        update={"data": _frames(scan.stacks, parts), "image_key": _key(order)}
-    )
+    detector = detector.model_copy(update={"data": frames, "image_key": key})
     instrument = described["instrument"].model_copy(update={"detector": detector})
     fields = {
         **described,
@@ -220,47 +229,12 @@ def _entry(scan: _Scan, angles: ArrayRef) -> Tomography:
     return Tomography(**fields, original=scan.header.original(), flags=scan.header.flags)
 
 
-def _order(stacks: dict[int, ArrayRef], before: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Runs (kind, start, count) of frames as they were taken: darks, then flats in their places."""
-    order = [(DARK, 0, stacks[DARK].shape[0])]
-    done = 0
-    # Flats of one moment in a row are one run; the difference is constant along such a row.
-    flats = sorted(enumerate(before), key=lambda one: (one[1], one[0]))
-    runs = groupby(enumerate(flats), key=lambda one: (one[1][1], one[1][0] - one[0]))
-    for (moment, _), members in runs:
-        if moment > done:
-            order.append((PROJECTION, done, moment - done))
-            done = moment
-        indices = [index for _, (index, _) in members]
-        order.append((FLAT, indices[0], len(indices)))
-    count = stacks[PROJECTION].shape[0]
-    return order if done == count else [*order, (PROJECTION, done, count - done)]
-
-
-def _frames(stacks: dict[int, ArrayRef], parts: list[ArrayPart]) -> ArrayRef:
-    """All frames as one stack, of a type that holds the values of all."""
-    import numpy as np
-
-    count = sum(ref.shape[0] for ref in stacks.values())
-    return ArrayRef(
-        shape=(count, *stacks[PROJECTION].shape[1:]),
-        dtype=np.result_type(*(ref.dtype for ref in stacks.values())).name,
-        unit="counts",
-        parts=tuple(parts),
-    )
-
-
-def _key(order: list[tuple[int, int, int]]) -> ArrayRef:
-    parts = [ArrayRef.constant(kind, count) for kind, _, count in order]
-    return ArrayRef.concatenate(*parts).model_copy(update={"dtype": "int32"})
-
-
 def convert_all(ref: ArrayRef, values: Any) -> Any:
     """Angles in degree."""
     return values * convert(1.0, ref.unit or "degree", "degree")
 
 
-def _exchange(opened: Any) -> str | None:
+def raw_group(opened: Any) -> str | None:
     """The group that holds the raw stacks, if the file is Data Exchange."""
     for group in ("/exchange", "/exchange/data"):
         path = f"{group}/data"

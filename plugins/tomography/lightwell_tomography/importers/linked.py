@@ -1,17 +1,18 @@
 """The files an HDF5 scan really consists of: the master, and whatever its links lead to."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lightwell import ArrayRef, File, Part
-from lightwell.hdf5 import links, open_file
-from lightwell.hdf5.links import first_existing
+from lightwell.errors import UnreadableFile
+from lightwell.hdf5 import linked_files
 from lightwell.manifests import Manifest, ManifestFile
 from lightwell.stacks import open_array
 
-__all__ = ["read_ref", "scan_files"]
+__all__ = ["damage_said", "read_ref", "root_of", "scan_files"]
 
 
 def scan_files(master: File) -> tuple[File, list[Part]]:
@@ -20,17 +21,30 @@ def scan_files(master: File) -> tuple[File, list[Part]]:
     External links and virtual sources count, also those of the linked files, as far as they are
     there: whatever can be read has to be in the manifest, or its change would go unnoticed.
     """
-    first = os.path.normpath(master.local_path().absolute())
-    found: dict[str, None] = {}
-    waiting = [first]
-    while waiting:
-        path = waiting.pop(0)
-        if path not in found:
-            found[path] = None
-            waiting.extend(_targets(path))
-    others = sorted(path for path in found if path != first)
-    root = File(os.path.commonpath([str(Path(path).parent) for path in found]))
-    return root, [Part(File(first), "master"), *(Part(File(p), "external") for p in others)]
+    return root_of(linked_files(master.local_path()))
+
+
+def root_of(paths: Sequence[str]) -> tuple[File, list[Part]]:
+    """The folder that files lie below, and the files: the master is the first of them."""
+    root = File(os.path.commonpath([str(Path(path).parent) for path in paths]))
+    first, *others = (File(path) for path in paths)
+    return root, [Part(first, "master"), *(Part(other, "external") for other in others)]
+
+
+@contextmanager
+def damage_said(file: File) -> Iterator[None]:
+    """Turn what HDF5 raises at damaged groups and attributes into a sentence.
+
+    Errors: UnreadableFile.
+    """
+    try:
+        yield
+    except (KeyError, OSError, RuntimeError) as error:
+        raise UnreadableFile(
+            f"{file.name} is damaged ({error})",
+            where=str(file),
+            remedy="copy it again from its source",
+        ) from error
 
 
 def read_ref(ref: ArrayRef, root: File, parts: list[Part]) -> Any:
@@ -40,26 +54,3 @@ def read_ref(ref: ArrayRef, root: File, parts: list[Part]) -> Any:
     """
     files = tuple(ManifestFile(part.file.relative_to(root), part.role, 0) for part in parts)
     return open_array(ref, Manifest(root.url, files)).read()
-
-
-def _targets(path: str) -> Iterator[str]:
-    """The files that links and virtual sources of a file lead to, where they are there."""
-    with open_file(path) as opened:
-        named = {link.target_file for link in links(opened) if link.exists and link.target_file}
-    for target in sorted(named):
-        for name in _numbered(target):
-            there = first_existing(path, name)
-            if there is None:
-                break
-            yield os.path.normpath(there)
-
-
-def _numbered(target: str) -> Iterator[str]:
-    """The names of a numbered series ("%b"), as virtual datasets may have, without end."""
-    if "%b" not in target:
-        yield target
-        return
-    number = 0
-    while True:
-        yield target.replace("%b", str(number)).replace("%%", "%")
-        number += 1

@@ -15,7 +15,7 @@ from lightwell import (
     Sample,
     Unit,
 )
-from lightwell.containers.tiff import TiffStack, list_tiffs
+from lightwell.containers.tiff import TiffStack, is_tiff, list_tiffs
 from lightwell.errors import InputError, MissingMetadata
 from lightwell.model import FilePart, Flag, Monochromator
 from lightwell_tomography.importers.angles import given_angles, needed, over_frames
@@ -46,6 +46,16 @@ class TiffFolder(Importer):
     def claims(self, file: File) -> bool:
         """True for a folder with dark or flat images: other images may be anybody's."""
         return file.is_dir and any(_kind(file, image) != PROJECTION for image in _tiffs(file))
+
+    def advice(self, file: File) -> str | None:
+        if not file.is_dir:
+            return "give the folder of the images, not one of them" if is_tiff(file) else None
+        if _tiffs(file):
+            return (
+                "for a scan of TIFF images give the folder that holds its dark and flat images "
+                "too, named so (dark_0001.tif, flat_0001.tif)"
+            )
+        return None
 
     def describe(
         self,

@@ -11,7 +11,15 @@ import pytest
 from lightwell import Described, File, Importer
 from lightwell.manifests import build_manifest
 from lightwell.stacks import open_array
-from lightwell_tomography.importers import DataExchange, NXtomo, TiffFolder
+from lightwell_tomography.importers import (
+    Als832,
+    Als832Present,
+    BlissTomography,
+    DataExchange,
+    NXtomo,
+    TiffFolder,
+    Xradia,
+)
 from lightwell_tomography.products import Scan
 
 COUNT, ROWS, WIDTH = 9, 2, 5
@@ -23,7 +31,15 @@ class Scans:
     Every pixel of projection i is 100 + i, of flat i 1000 + i, of dark i 1 + i.
     """
 
-    importers = (DataExchange(), NXtomo(), TiffFolder())
+    importers = (
+        Als832(),
+        Als832Present(),
+        BlissTomography(),
+        DataExchange(),
+        NXtomo(),
+        TiffFolder(),
+        Xradia(),
+    )
     count = COUNT
     theta = np.linspace(0, 180, COUNT)
 

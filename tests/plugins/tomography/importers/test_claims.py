@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 SUPPORTED = {
+    "als832_20200521_160002_heartbeat_test.h5": "als832",
     "aps_tooth.h5": "dxchange",
     "dataexchange_layout_example5.h5": "dxchange",
     "diamond_k11/k11-18014.nxs": "nxtomo",
     "diamond_tiff_stack": "tiff-folder",
+    "xradia/test_chip00.xrm": "xradia",
+    "xradia/txrm_test_chip_tomo.txrm": "xradia",
 }
 
 

@@ -1,12 +1,15 @@
 """Folders of TIFF images, tidy and untidy."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lightwell.errors import InputError, MissingMetadata, ParameterError
+import lightwell
+from lightwell.errors import InputError, MissingMetadata, NoImporter, ParameterError
+from lightwell.manifests import verify
 
 tifffile = pytest.importorskip("tifffile")
 
@@ -165,3 +168,32 @@ def test_diamond_s_folder_is_one_scan_of_93_files(scans: Any, shared_data: Any) 
     assert arrays["frames"].shape == (91, 135, 160)
     np.testing.assert_allclose(np.diff(arrays["angles"]), 2.0)
     assert arrays["flats"].mean() > 3e4
+
+
+def test_what_to_give_instead_is_said(tmp_path: Path) -> None:
+    als = lightwell.open()
+    image = tmp_path / "saxs" / "frame_1.tif"
+    _image(image, 1)
+    with pytest.raises(NoImporter, match="ive the folder of the images, not one of them"):
+        als.ingest(image)
+    with pytest.raises(NoImporter, match="that holds its dark and flat images too"):
+        als.ingest(image.parent)
+
+
+@pytest.mark.slow
+def test_ten_thousand_images(tmp_path: Path) -> None:
+    folder = _scan(tmp_path / "s")
+    content = (folder / "proj_0.tif").read_bytes()
+    for index in range(11, 9996):
+        (folder / f"proj_{index}.tif").write_bytes(content)
+    als = lightwell.open()
+    [raw] = als.ingest(folder, **TURN)
+    assert len(raw.manifest.files) == 10_000
+    assert len(json.dumps(raw.entry.document())) < 64_000
+    assert verify(raw.manifest) == []
+    (folder / "proj_5000.tif").write_bytes(content[:-1])
+    (folder / "proj_7000.tif").unlink()
+    assert [(d.name, d.what) for d in verify(raw.manifest)] == [
+        ("proj_5000.tif", "size"),
+        ("proj_7000.tif", "missing"),
+    ]
