@@ -68,7 +68,8 @@ class Settings(BaseModel):
     """An installation as configured.
 
     home : catalog, entries and results; memory : budget of a job; workers : processes of a job;
-    plugins : modules to load beside the installed ones; stores : by name.
+    plugins : modules to load beside the installed ones; stores : by name; roots : the folders a
+    service may ingest from, and the only ones links may lead into; everywhere if there are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,6 +78,7 @@ class Settings(BaseModel):
     memory: Size | None = None
     workers: PositiveInt | None = None
     plugins: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()
     stores: dict[str, StoreSettings] = {"local": StoreSettings(url="file:///")}
 
 

@@ -20,6 +20,7 @@ from lightwell.files import File
 from lightwell.importers import Described, Importer
 from lightwell.manifests import build_manifest
 from lightwell.session.descriptions import as_first_seen, write_description
+from lightwell.session.roots import refuse_outside
 from lightwell.storage import Evidence, replicas_of
 from lightwell.users import User
 
@@ -43,6 +44,7 @@ def ingest(
     Errors: InputError in one sentence for anything that cannot be described.
     """
     file = _reached(path)
+    refuse_outside(file, installation.settings.roots)
     importer = choose_importer(installation, file)
     given = importer.checked(options, text=text)
     found = _described(importer, file, given)
