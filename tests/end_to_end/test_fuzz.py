@@ -6,7 +6,6 @@ counts as refused, what lightwell answers for is all the rest.
 
 import os
 import random
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -14,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+# The limit stops a process that wants far more than it may have, before the machine does.
 PROGRAM = """
 import atexit, resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, 4 << 30))
 from lightwell.cli import main
 def tell():
     print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
@@ -47,11 +48,6 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
     return bytes(copy)
 
 
-def limit_memory() -> None:
-    """Stop a process that wants far more than it may have, before the machine does."""
-    resource.setrlimit(resource.RLIMIT_DATA, (4 * MEMORY, 4 * MEMORY))
-
-
 def ingest(path: Path) -> tuple[int, str]:
     """Exit status and what was said by one `lightwell ingest`; its peak of memory is checked."""
     try:
@@ -61,7 +57,6 @@ def ingest(path: Path) -> tuple[int, str]:
             text=True,
             timeout=HANG_S,
             check=False,
-            preexec_fn=limit_memory,
         )
     except subprocess.TimeoutExpired:
         pytest.fail(f"ingest of {path} hangs")
