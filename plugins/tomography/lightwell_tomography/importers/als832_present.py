@@ -21,7 +21,12 @@ from lightwell_tomography.importers.angles import (
     needed,
     over_frames,
 )
-from lightwell_tomography.importers.dxchange import DataExchangeScan, entry_of, raw_group
+from lightwell_tomography.importers.dxchange import (
+    DataExchangeScan,
+    entry_of,
+    needed_group,
+    raw_group,
+)
 from lightwell_tomography.importers.file_names import record_hints
 from lightwell_tomography.importers.linked import damage_said, read_ref, scan_files
 from lightwell_tomography.schema import DARK, FLAT, PROJECTION, Tomography
@@ -58,13 +63,7 @@ class Als832Present(Importer):
         """
         root, parts = scan_files(file)
         with damage_said(file), open_file(file.local_path()) as opened:
-            group = raw_group(opened)
-            if group is None:
-                raise MissingMetadata(
-                    "the file has no /exchange/data",
-                    where=str(file),
-                    remedy="use the importer of the format it is written in",
-                )
+            group = needed_group(opened, file)
             if _KEY in opened:
                 stack = _OneStack(file, opened, root, parts)
                 entry = stack.entry(first_angle, last_angle)

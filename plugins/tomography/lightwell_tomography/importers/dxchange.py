@@ -34,7 +34,7 @@ from lightwell_tomography.importers.dxchange_facts import facts
 from lightwell_tomography.importers.linked import read_ref, scan_files
 from lightwell_tomography.schema import DARK, FLAT, PROJECTION, Tomography
 
-__all__ = ["DataExchange", "DataExchangeScan", "entry_of", "raw_group"]
+__all__ = ["DataExchange", "DataExchangeScan", "entry_of", "needed_group", "raw_group"]
 
 _BROKEN = (KeyError, OSError, RuntimeError)
 _KINDS = {
@@ -69,17 +69,26 @@ class DataExchange(Importer):
         """
         root, parts = scan_files(file)
         with open_file(file.local_path()) as opened:
-            group = raw_group(opened)
-            if group is None:
-                raise MissingMetadata(
-                    "the file has no /exchange/data",
-                    where=str(file),
-                    remedy="use the importer of the format it is written in",
-                )
+            group = needed_group(opened, file)
             scan = DataExchangeScan(file, group, opened, root, parts)
             angles = scan.angles(first_angle, last_angle)
             described = facts(scan.header, scan.opened, scan.array)
             yield Described(entry_of(scan, angles, described).with_plot(), root, parts)
+
+
+def needed_group(opened: Any, file: File) -> str:
+    """The group of the raw stacks.
+
+    Errors: MissingMetadata where the file has none.
+    """
+    group = raw_group(opened)
+    if group is None:
+        raise MissingMetadata(
+            "the file has no /exchange/data",
+            where=str(file),
+            remedy="use the importer of the format it is written in",
+        )
+    return group
 
 
 class DataExchangeScan:
