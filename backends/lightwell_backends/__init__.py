@@ -1,1 +1,1 @@
-"""Places lightwell can work with: databases, tape, object stores, clusters. None yet."""
+"""Places lightwell can work with: databases, tape, object stores, clusters."""

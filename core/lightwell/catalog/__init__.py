@@ -3,7 +3,7 @@
 from lightwell.catalog.journal import Event, export_events
 from lightwell.catalog.json_form import from_json, to_json
 from lightwell.catalog.matcher import matches
-from lightwell.catalog.protocol import Catalog, Change, Count, FacetValue, Lineage, Page
+from lightwell.catalog.protocol import Catalog, Count, Facet, Lineage, Page
 from lightwell.catalog.query import (
     EVERY,
     And,
@@ -17,6 +17,7 @@ from lightwell.catalog.query import (
     Text,
     where,
 )
+from lightwell.catalog.records import Change, FacetValue
 from lightwell.catalog.sqlite import SqliteCatalog
 from lightwell.catalog.text_form import parse_query
 
@@ -30,6 +31,7 @@ __all__ = [
     "Count",
     "Event",
     "Exists",
+    "Facet",
     "FacetValue",
     "In",
     "Lineage",

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from lightwell.catalog.fields import PROMOTED, escape_key
@@ -27,58 +27,86 @@ def storable(document: Mapping[str, Any]) -> dict[str, Any]:
     Whole numbers beyond 64 bits become floating ones. Raises `ParameterError` naming the place
     for NaN, infinity, half a character, another type, or nesting beyond 40 levels.
     """
-    kept = {key: _storable(value, (key,)) for key, value in document.items()}
+    try:
+        kept: dict[str, Any] = _group(document, 1)
+    except _Refused as refused:
+        raise ParameterError(
+            f"a value of the document {refused.what}",
+            where=".".join(refused.keys).encode("utf-8", "replace").decode(),
+            remedy="The importer must leave it out",
+        ) from None
     for name in PROMOTED:
         if not isinstance(kept.get(name, ""), str):
             raise ParameterError(f"the field {name} of a catalog document is a text")
     return kept
 
 
-def _storable(value: Any, keys: tuple[str, ...]) -> Any:
-    if len(keys) > _DEEPEST:
-        raise _refused("is nested too deep", keys)
+class _Refused(Exception):
+    """A value that is not stored, with the keys that lead to it from where it has come up."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.keys: list[str] = []
+
+
+def _storable(value: Any, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise _Refused("is nested too deep")
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _text(value, keys)
-    if isinstance(value, int):
-        value = value if -_INT64 <= value < _INT64 else _float(value, keys)
-    if isinstance(value, int):
-        return int(value)
+        return _text(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise _refused(f"is {value}, which JSON does not have", keys)
+            raise _Refused(f"is {value}, which JSON does not have")
         return float(value)
-    if isinstance(value, Mapping):
-        return {
-            _text(key, (*keys, str(key))): _storable(child, (*keys, str(key)))
-            for key, child in value.items()
-        }
+    if isinstance(value, int):
+        return int(value) if -_INT64 <= value < _INT64 else _float(value)
     if isinstance(value, list | tuple):
-        return [_storable(child, (*keys, str(place))) for place, child in enumerate(value)]
-    raise _refused(f"is of the type {type(value).__name__}", keys)
+        return _list(value, depth + 1)
+    # Last: asking for an abstract class is slow.
+    if isinstance(value, Mapping):
+        return _group(value, depth + 1)
+    raise _Refused(f"is of the type {type(value).__name__}")
 
 
-def _text(value: Any, keys: tuple[str, ...]) -> str:
+def _group(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    kept, key = {}, ""
     try:
-        value.encode()
+        for key, child in value.items():
+            kept[_text(key)] = _storable(child, depth)
+    except _Refused as refused:
+        refused.keys.insert(0, str(key))
+        raise
+    return kept
+
+
+def _list(value: Sequence[Any], depth: int) -> list[Any]:
+    kept, place = [], 0
+    try:
+        for place, child in enumerate(value):  # noqa: B007 - says where it stopped
+            kept.append(_storable(child, depth))
+    except _Refused as refused:
+        refused.keys.insert(0, str(place))
+        raise
+    return kept
+
+
+def _text(value: Any) -> str:
+    try:
+        if not value.isascii():
+            value.encode()
     except (UnicodeEncodeError, AttributeError) as error:
-        raise _refused("is no text that can be written", keys) from error
+        raise _Refused("is no text that can be written") from error
     return str(value)
 
 
-def _float(value: int, keys: tuple[str, ...]) -> float:
+def _float(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise _refused("is a number too large to store", keys) from None
-
-
-def _refused(what: str, keys: tuple[str, ...]) -> ParameterError:
-    place = ".".join(keys).encode("utf-8", "replace").decode()
-    return ParameterError(
-        f"a value of the document {what}", where=place, remedy="The importer must leave it out"
-    )
+        raise _Refused("is a number too large to store") from None
 
 
 def attributes(document: Mapping[str, Any]) -> set[Attribute]:
@@ -90,30 +118,26 @@ def attributes(document: Mapping[str, Any]) -> set[Attribute]:
     A group has a row of its own only where no member has one: what is in it shows that it is
     there, and saves a quarter of the rows.
     """
-    return {
-        row
-        for key, value in document.items()
-        if key not in PROMOTED
-        for row in _rows(value, escape_key(key))
-    }
+    found: set[Attribute] = set()
+    for key, value in document.items():
+        if key not in PROMOTED:
+            _add_rows(found, value, escape_key(key))
+    return found
 
 
-def _rows(value: Any, path: str) -> Iterator[Attribute]:
-    if isinstance(value, Mapping):
-        empty = True
+def _add_rows(found: set[Attribute], value: Any, path: str) -> None:
+    if isinstance(value, dict):
         for key, child in value.items():
-            for row in _rows(child, f"{path}.{escape_key(key)}"):
-                empty = False
-                yield row
-        if empty:
-            yield path, PRESENT, 0
+            _add_rows(found, child, f"{path}.{escape_key(key)}")
+        if all(child is None for child in value.values()):
+            found.add((path, PRESENT, 0))
     elif isinstance(value, list):
-        yield path, PRESENT, 0
+        found.add((path, PRESENT, 0))
         for child in value:
             if not isinstance(child, list):  # as in MongoDB, a list in a list is not entered
-                yield from _rows(child, path)
+                _add_rows(found, child, path)
     elif (kind := type_class(value)) is not None:
-        yield path, kind, int(value) if kind == "b" else value
+        found.add((path, kind, int(value) if kind == "b" else value))
 
 
 def to_text(document: Mapping[str, Any]) -> str:

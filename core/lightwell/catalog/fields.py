@@ -1,6 +1,7 @@
 """Names people search by, where the document keeps them, and the unit they are in."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from lightwell.errors import ParameterError
@@ -30,7 +31,7 @@ PROMOTED: Final = (
 
 _DATASET_FIELDS: Final = frozenset(
     {*PROMOTED, "entry_name", "flags", "retired", "superseded_by", "derived_from"}
-    | {"manifest", "replicas", "options", "job"}
+    | {"manifest", "replicas", "options", "job", "access", "frames"}
 )
 
 TEXT_ROOTS: Final = ("pid", "definition", "path", "owner", "proposal", "canonical", "entry")
@@ -40,6 +41,7 @@ _SEPARATOR: Final = re.compile(r"(?<!\\)\.")
 _LONGEST_FIELD: Final = 500
 
 
+@lru_cache(maxsize=4096)
 def stored_path(field: str) -> tuple[str, ...]:
     r"""Return the keys that lead to a field inside a catalog document.
 
@@ -71,6 +73,7 @@ def _checked(field: str, keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys
 
 
+@lru_cache(maxsize=10_000)
 def escape_key(key: str) -> str:
     """Return a key without dots and without a dollar in front, as every store keeps it.
 
@@ -81,17 +84,20 @@ def escape_key(key: str) -> str:
     return f"%24{escaped[1:]}" if escaped.startswith("$") else escaped
 
 
+@lru_cache(maxsize=4096)
 def stored_key(keys: tuple[str, ...]) -> str:
     """Return the path of keys as one text, the same in every store."""
     return ".".join(escape_key(key) for key in keys)
 
 
+@lru_cache(maxsize=4096)
 def unit_of(field: str) -> str | None:
     """Return the unit a field is kept in, or None if it has none of its own."""
     canonical = CANONICAL_FIELDS.get(field.removeprefix("canonical."))
     return canonical.unit if canonical and stored_path(field)[0] == "canonical" else None
 
 
+@lru_cache(maxsize=4096)
 def is_time(field: str) -> bool:
     """Tell whether a field holds moments, as text in UTC that sorts by time."""
     canonical = CANONICAL_FIELDS.get(field.removeprefix("canonical."))

@@ -36,11 +36,13 @@ def append_event(
     what: str,
     pid: str | None = None,
     detail: Mapping[str, Any] | None = None,
+    *,
+    at: str | None = None,
 ) -> None:
-    """Append an event inside the transaction that does what it says."""
+    """Append an event inside the transaction that does what it says; `at` is now, if not given."""
     connection.execute(
         "INSERT INTO journal (at, who, what, pid, detail) VALUES (?, ?, ?, ?, ?)",
-        (now(), by.name, what, pid, json.dumps(detail or {}, ensure_ascii=False)),
+        (at or now(), by.name, what, pid, json.dumps(detail or {}, ensure_ascii=False)),
     )
 
 

@@ -20,13 +20,13 @@ from lightwell.catalog.query import (
 from lightwell.errors import ParameterError
 from lightwell.words import nearest
 
-__all__ = ["JSON_VERSION", "from_json", "to_json"]
+__all__ = ["JSON_VERSION", "OPERATOR_NAMES", "from_json", "to_json"]
 
 JSON_VERSION: Final = 1
 """The version of the subset; a later one only adds."""
 
 _DEEPEST: Final = 40  # each level of a query is at most two levels of JSON
-_NAMES: Final[Mapping[Operator, str]] = {
+OPERATOR_NAMES: Final[Mapping[Operator, str]] = {
     "=": "$eq",
     "!=": "$ne",
     "<": "$lt",
@@ -34,7 +34,9 @@ _NAMES: Final[Mapping[Operator, str]] = {
     ">": "$gt",
     ">=": "$gte",
 }
-_COMPARISONS: Final[Mapping[str, Operator]] = {name: each for each, name in _NAMES.items()}
+"""MongoDB's names of the comparisons."""
+
+_COMPARISONS: Final[Mapping[str, Operator]] = {name: each for each, name in OPERATOR_NAMES.items()}
 _GROUPS: Final = ("$and", "$or", "$nor")
 _CLAUSES: Final = (*_COMPARISONS, "$in", "$exists", "$regex")
 
@@ -64,7 +66,7 @@ def to_json(query: Query) -> dict[str, Any]:
 def _operators(query: Compare | In | Contains | Exists) -> dict[str, Any]:
     match query:
         case Compare(_, operator, value):
-            return {_NAMES[operator]: value}
+            return {OPERATOR_NAMES[operator]: value}
         case In(_, values):
             return {"$in": list(values)}
         case Contains(_, text):
@@ -73,8 +75,8 @@ def _operators(query: Compare | In | Contains | Exists) -> dict[str, Any]:
             return {"$exists": True}
 
 
-def from_json(document: Mapping[str, Any]) -> Query:
-    """Return the query that JSON values stand for.
+def from_json(document: Mapping[str, Any], *, limited: bool = True) -> Query:
+    """Return the query that JSON values stand for; `limited` to what people may ask at once.
 
     >>> from_json({"energy": {"$gte": "30 keV"}, "kind": "raw"})
     And(clauses=(Compare(field='energy', operator='>=', value=30000.0), \
@@ -83,7 +85,8 @@ Compare(field='kind', operator='=', value='raw')))
     Raises `ParameterError` for an operator that is not part of the language, saying the nearest.
     """
     query = _read(document, 0)
-    check_size(query)
+    if limited:
+        check_size(query)
     return query
 
 

@@ -32,8 +32,8 @@ _ORDERS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def matches(query: Query, document: Mapping[str, Any]) -> bool:
-    """Tell whether a catalog document answers a query.
+def matches(query: Query, document: Mapping[str, Any], *, limited: bool = True) -> bool:
+    """Tell whether a catalog document answers a query, `limited` to what people may ask at once.
 
     >>> from lightwell.catalog.query import where
     >>> document = {"canonical": {"energy": 19260.0}, "entry": {"sample": {"name": ["a", "b"]}}}
@@ -42,7 +42,8 @@ def matches(query: Query, document: Mapping[str, Any]) -> bool:
 
     Raises `ParameterError` for a query that is too large.
     """
-    check_size(query)
+    if limited:
+        check_size(query)
     return _matches(query, document)
 
 

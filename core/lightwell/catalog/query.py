@@ -26,6 +26,8 @@ __all__ = [
     "Scalar",
     "Text",
     "check_size",
+    "fields_of",
+    "is_every",
     "where",
 ]
 
@@ -245,6 +247,23 @@ def check_size(query: Query) -> None:
         if isinstance(node, In) and len(node.values) > _MOST_VALUES:
             raise ParameterError(f"{node.field} is compared with more than {_MOST_VALUES} values")
         waiting += [(child, depth + 1) for child in _children(node)]
+
+
+def is_every(query: Query) -> bool:
+    """Tell whether a query asks nothing, however deep that is wrapped."""
+    return isinstance(query, And) and all(map(is_every, query.clauses))
+
+
+def fields_of(query: Query) -> Iterator[str]:
+    """Yield the fields a query asks for.
+
+    >>> list(fields_of((where("kind") == "raw") & where("energy").exists()))
+    ['kind', 'energy']
+    """
+    if isinstance(query, Compare | In | Contains | Exists):
+        yield query.field
+    for child in _children(query):
+        yield from fields_of(child)
 
 
 def _children(query: Query) -> Iterator[Query]:

@@ -6,46 +6,31 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from lightwell.catalog.documents import attributes, storable, to_text
 from lightwell.catalog.fields import PROMOTED
-from lightwell.catalog.tables import DamagedCatalog
+from lightwell.catalog.records import CatalogRow, DamagedCatalog, StoredRow
+from lightwell.catalog.shares import write_new_shares, write_share
 from lightwell.catalog.words import document_words
 from lightwell.datasets import now
 from lightwell.manifests import Manifest, ManifestFile
 from lightwell.storage import Replica
 
 __all__ = [
-    "CatalogRow",
-    "StoredRow",
     "is_indexed",
     "read_manifest",
     "read_replicas",
     "read_row",
     "write_document",
     "write_manifest",
+    "write_plain_rows",
     "write_replicas",
     "write_row",
 ]
 
 _COLUMNS: Final = (*PROMOTED, "rev", "retired", "document")
-
-
-class StoredRow(NamedTuple):
-    """A stored document with its number and revision."""
-
-    id: int
-    rev: int
-    document: dict[str, Any]
-
-
-class CatalogRow(NamedTuple):
-    """All that the catalog says of one dataset, as it is stored."""
-
-    document: Mapping[str, Any]
-    manifest: Manifest
-    replicas: tuple[Replica, ...]
+_MARKS: Final = ", ".join("?" * len(_COLUMNS))
 
 
 def read_row(connection: sqlite3.Connection, pid: str) -> StoredRow | None:
@@ -85,22 +70,60 @@ def write_row(
     Raises `ParameterError` for a document that no store could keep.
     """
     kept = storable({**document, "rev": rev})
-    values = [*(kept.get(name) for name in PROMOTED), rev, int(bool(kept.get("retired")))]
-    values.append(to_text(kept))
-    marks = ", ".join("?" * len(_COLUMNS))
     if stored is None:
-        cursor = connection.execute(
-            f"INSERT INTO dataset ({', '.join(_COLUMNS)}) VALUES ({marks})", values
-        )
-        number = int(cursor.lastrowid or 0)
+        number = _insert(connection, kept)
+        _write_attributes(connection, [(*row, number) for row in attributes(kept)])
     else:
         number = stored.id
         connection.execute(
-            f"UPDATE dataset SET ({', '.join(_COLUMNS)}) = ({marks}) WHERE id = ?",
-            (*values, number),
+            f"UPDATE dataset SET ({', '.join(_COLUMNS)}) = ({_MARKS}) WHERE id = ?",
+            (*_values(kept), number),
         )
-    _index(connection, number, kept)
+        _index(connection, number, kept)
+    write_share(connection, number, kept)
     return StoredRow(number, rev, kept)
+
+
+def write_plain_rows(connection: sqlite3.Connection, rows: Iterable[CatalogRow]) -> None:
+    """Insert rows of datasets that are not there yet, each of the revision its document says.
+
+    What they are found by waits in the table `staged`, which `lightwell.catalog.bulk` makes.
+    """
+    found: list[tuple[Any, ...]] = []
+    shares: list[tuple[int, Mapping[str, Any]]] = []
+    for row in rows:
+        kept = storable(row.document)
+        number = _insert(connection, kept)
+        found += [(*each, number) for each in attributes(kept)]
+        shares.append((number, kept))
+        _insert_files(connection, number, row.manifest)
+        if row.replicas:
+            write_replicas(connection, number, row.replicas)
+    connection.executemany("INSERT INTO staged VALUES (?, ?, ?, ?)", found)
+    write_new_shares(connection, shares)
+
+
+def _write_attributes(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert rows that documents are found by."""
+    connection.executemany("INSERT INTO attr (path, type, value, doc) VALUES (?, ?, ?, ?)", rows)
+
+
+def _insert(connection: sqlite3.Connection, document: Mapping[str, Any]) -> int:
+    cursor = connection.execute(
+        f"INSERT INTO dataset ({', '.join(_COLUMNS)}) VALUES ({_MARKS})", _values(document)
+    )
+    number = int(cursor.lastrowid or 0)
+    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, _words(document)))
+    return number
+
+
+def _values(document: Mapping[str, Any]) -> list[Any]:
+    values = [*(document.get(name) for name in PROMOTED), document["rev"]]
+    return [*values, int(bool(document.get("retired"))), to_text(document)]
+
+
+def _words(document: Mapping[str, Any]) -> str:
+    return " ".join(sorted(document_words(document)))
 
 
 def _index(connection: sqlite3.Connection, number: int, document: Mapping[str, Any]) -> None:
@@ -111,11 +134,8 @@ def _index(connection: sqlite3.Connection, number: int, document: Mapping[str, A
         "DELETE FROM attr WHERE path = ? AND type = ? AND value = ? AND doc = ?",
         [(*row, number) for row in before - after],
     )
-    connection.executemany(
-        "INSERT INTO attr (path, type, value, doc) VALUES (?, ?, ?, ?)",
-        [(*row, number) for row in after - before],
-    )
-    words = " ".join(sorted(document_words(document)))
+    _write_attributes(connection, [(*row, number) for row in after - before])
+    words = _words(document)
     known = connection.execute("SELECT text FROM words WHERE rowid = ?", (number,)).fetchone()
     if known is None:
         connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, words))
@@ -133,7 +153,7 @@ def is_indexed(connection: sqlite3.Connection, row: StoredRow) -> bool:
     said = [*(row.document.get(name) for name in PROMOTED), row.document.get("rev")]
     return (
         set(own) == attributes(row.document)
-        and words == (" ".join(sorted(document_words(row.document))),)
+        and words == (_words(row.document),)
         and columns == (*said, int(bool(row.document.get("retired"))))
     )
 
@@ -143,6 +163,10 @@ def write_manifest(connection: sqlite3.Connection, number: int, manifest: Manife
     if _read_files(connection, number) == manifest.files:
         return
     connection.execute("DELETE FROM manifest_file WHERE doc = ?", (number,))
+    _insert_files(connection, number, manifest)
+
+
+def _insert_files(connection: sqlite3.Connection, number: int, manifest: Manifest) -> None:
     connection.executemany(
         "INSERT INTO manifest_file (doc, position, name, role, size, mtime_ns, sha256) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",

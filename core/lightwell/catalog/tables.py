@@ -1,6 +1,9 @@
 """The tables of the embedded catalog, their migrations, and connections to them."""
 
+# ruff: noqa: S608 - only names of our own tables go into the text.
+
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -10,12 +13,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from lightwell.catalog.compiler import FOLD
-from lightwell.errors import Conflict, UnreadableFile
+from lightwell.catalog.counters import COUNTED, COUNTERS, RECOUNT
+from lightwell.catalog.records import DamagedCatalog
+from lightwell.disks import needing_room
+from lightwell.errors import Conflict, DiskFull, UnreadableFile
 from lightwell.failpoints import failpoint
 
-__all__ = ["MIGRATIONS", "Connections", "DamagedCatalog"]
+__all__ = ["MIGRATIONS", "Connections", "statements"]
 
 _BUSY_SECONDS: Final = 30.0
+# What SQLite takes for the memory that its readers share, at the least.
+_SHARED_MEMORY: Final = 1 << 16
 
 MIGRATIONS: Final = (
     """
@@ -67,12 +75,32 @@ MIGRATIONS: Final = (
     CREATE TRIGGER journal_is_not_shortened BEFORE DELETE ON journal
         BEGIN SELECT RAISE(ABORT, 'the journal is only appended to'); END;
     """,
+    """
+    CREATE TABLE share (
+        doc INTEGER PRIMARY KEY, owner TEXT NOT NULL,
+        datasets INTEGER NOT NULL, retired INTEGER NOT NULL,
+        total INTEGER NOT NULL, raw INTEGER NOT NULL, tape INTEGER NOT NULL, disk INTEGER NOT NULL
+    );
+    CREATE TABLE total (
+        owner TEXT PRIMARY KEY,
+        datasets INTEGER NOT NULL, retired INTEGER NOT NULL,
+        total INTEGER NOT NULL, raw INTEGER NOT NULL, tape INTEGER NOT NULL, disk INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
+    f"""
+    CREATE INDEX dataset_newest ON dataset (created, pid);
+    CREATE TABLE counted (path TEXT PRIMARY KEY, added INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO counted VALUES {", ".join(f"('{path}', 0)" for path in COUNTED)};
+    CREATE TABLE facet (
+        path TEXT NOT NULL, type TEXT NOT NULL, value NOT NULL, datasets INTEGER NOT NULL,
+        PRIMARY KEY (path, type, value)
+    ) WITHOUT ROWID;
+    CREATE INDEX facet_most ON facet (path, datasets DESC, type, value);
+    {RECOUNT}
+    {COUNTERS}
+    """,
 )
 """One script per version of the tables; a published one is never edited, another is added."""
-
-
-class DamagedCatalog(UnreadableFile):
-    """A file that is no catalog any more; the descriptions of the datasets still are."""
 
 
 class Connections:
@@ -145,18 +173,26 @@ class Connections:
     def explained(self) -> Iterator[None]:
         """Turn what SQLite says into a sentence with a remedy."""
         try:
-            yield
+            with needing_room(self.path.parent):
+                yield
         except sqlite3.OperationalError as error:
-            if "locked" in str(error) or "busy" in str(error):
+            if _is_busy(error):
                 raise Conflict(
                     f"other processes kept the catalog locked for {_BUSY_SECONDS:.0f} s",
                     where=str(self.path),
                     remedy="Try again when they are done",
                 ) from error
+            if shutil.disk_usage(self.path.parent).free < _SHARED_MEMORY:
+                # SQLite calls a log that cannot grow an error of input and output.
+                raise DiskFull(
+                    f"the disk is full ({error})",
+                    where=str(self.path.parent),
+                    remedy="Make room or choose another disk; nothing was left behind",
+                ) from error
             raise UnreadableFile(
                 f"the catalog cannot be used ({error})",
                 where=str(self.path),
-                remedy="Check that the disk is not full and that you may write there",
+                remedy="Check that you may write there, and that the disk is sound",
             ) from error
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.IntegrityError):
@@ -177,6 +213,10 @@ class Connections:
         self._local = threading.local()
 
 
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
 def _folded(value: Any) -> str | None:
     return value.casefold() if isinstance(value, str) else None
 
@@ -188,8 +228,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if time.monotonic() > deadline or not _is_busy(error):
                 raise
             time.sleep(0.01)
 
@@ -203,14 +243,16 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute("ROLLBACK")
             break
         try:
-            for statement in _statements(MIGRATIONS[version]):
+            for statement in statements(MIGRATIONS[version]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")
             failpoint("tables-written")
             connection.execute("COMMIT")
             failpoint("tables-committed")
         except BaseException:
-            connection.execute("ROLLBACK")
+            # A full disk has SQLite roll back by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
     if version > len(MIGRATIONS):
         raise UnreadableFile(
@@ -220,7 +262,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """Cut a script into statements; `executescript` would commit between them."""
     statement = ""
     for part in script.split(";"):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 from lightwell.catalog.fields import unit_of
 from lightwell.catalog.quantities import in_model_unit
@@ -24,15 +24,15 @@ from lightwell.catalog.query import (
 from lightwell.errors import ParameterError
 from lightwell.words import nearest
 
-__all__ = ["parse_query"]
+__all__ = ["QuestionReader", "parse_query", "read_question"]
 
 _LONGEST: Final = 10_000
 _DEEPEST: Final = 20
 _TOKEN: Final = re.compile(
     r"""\s*(?:
         (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-      | (?P<operator><=|>=|!=|==|<>|[=<>≠≤≥()\[\],])
-      | (?P<bare>[^\s"'=<>≠≤≥!()\[\],]+)
+      | (?P<operator><=|>=|!=|==|<>|[=<>≠≤≥()\[\]{},])
+      | (?P<bare>[^\s"'=<>≠≤≥!()\[\]{},]+)
       | (?P<wrong>\S)
     )""",
     re.VERBOSE | re.DOTALL,
@@ -76,9 +76,11 @@ Text(words='chilarch 2013')))
     `and` binds closer than `or`; texts with blanks or of digits alone go in quotes. Raises
     `ParameterError` saying where the question stops making sense and what to write.
     """
-    if len(text) > _LONGEST:
-        raise ParameterError(f"the question is longer than {_LONGEST} characters")
-    reader = _Reader(text)
+    return read_question(QuestionReader(text))
+
+
+def read_question(reader: "QuestionReader") -> Query:
+    """Return the whole of what a reader has to read as one query; raises `ParameterError`."""
     query = reader.alternatives(0)
     if reader.next is not None:
         reader.refuse("expected `and` or `or`")
@@ -86,10 +88,14 @@ Text(words='chilarch 2013')))
     return query
 
 
-class _Reader:
+class QuestionReader:
     """Reads the tokens of one question from left to right."""
 
+    example: ClassVar[str] = "Write e.g. energy > 30 keV and sample.name contains chilarch"
+
     def __init__(self, text: str) -> None:
+        if len(text) > _LONGEST:
+            raise ParameterError(f"the question is longer than {_LONGEST} characters")
         self.text = text
         self.tokens = _tokens(text)
         self.position = 0
@@ -121,7 +127,7 @@ class _Reader:
         raise ParameterError(
             f"the question is not understood {found}: {expected}",
             where=self.text[:200],
-            remedy=remedy or "Write e.g. energy > 30 keV and sample.name contains chilarch",
+            remedy=remedy or self.example,
         )
 
     def alternatives(self, depth: int) -> Query:
@@ -181,13 +187,14 @@ class _Reader:
         return Text(" ".join(found))
 
     def members(self, field: str) -> Query:
-        if not self.accept("["):
+        end = "}" if self.peek("{") else "]"
+        if not self.accept("[", "{"):
             self.refuse("expected `[`", f"Write {field} in [value, value]")
         values = [self.value(field)]
         while self.accept(","):
             values.append(self.value(field))
-        if not self.accept("]"):
-            self.refuse("expected `,` or `]`", f"Write {field} in [value, value]")
+        if not self.accept(end):
+            self.refuse(f"expected `,` or `{end}`", f"Write {field} in [value, value]")
         return In(field, tuple(values))
 
     def value(self, field: str) -> Scalar:
@@ -201,17 +208,21 @@ class _Reader:
             after = self.next
             if after is not None and after.kind == "bare" and not self.peek(*_JOINING):
                 self.position += 1
-                return _quantity(token.text, after.text, field)
+                return self.quantity(token.text, after.text, field)
             number = float(token.text)
             return int(token.text) if re.fullmatch(r"[-+]?\d{1,18}", token.text) else number
-        if (glued := _NUMBER_WITH_UNIT.fullmatch(token.text)) and unit_of(field):
-            return _quantity(glued[1], glued[2], field)
+        if (glued := _NUMBER_WITH_UNIT.fullmatch(token.text)) and self.measured(field):
+            return self.quantity(glued[1], glued[2], field)
         return token.text
 
+    def measured(self, field: str) -> bool:
+        """Tell whether values of a field have a unit, so that `30keV` is a quantity and no name."""
+        return unit_of(field) is not None
 
-def _quantity(number: str, unit: str, field: str) -> Scalar:
-    # A canonical field converts to its own unit and refuses another kind when it is compared.
-    return f"{number} {unit}" if unit_of(field) else in_model_unit(float(number), unit, field)
+    def quantity(self, number: str, unit: str, field: str) -> Scalar:
+        """Return a number with a unit as it is compared with a field."""
+        # A canonical field converts to its own unit and refuses another kind when compared.
+        return f"{number} {unit}" if unit_of(field) else in_model_unit(float(number), unit, field)
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from lightwell.catalog.fields import TEXT_ROOTS
@@ -16,12 +17,16 @@ _LONGEST_WORD: Final = 64
 
 def _runs(text: str) -> list[str]:
     """Return the runs of letters and digits, without accents and in one case."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(each for each in plain if unicodedata.category(each) != "Mn")
+    if text.isascii():
+        plain = text.lower()
+    else:
+        plain = unicodedata.normalize("NFKD", text).casefold()
+        plain = "".join(each for each in plain if unicodedata.category(each) != "Mn")
     return [run[:_LONGEST_WORD] for run in _RUN.findall(plain)]
 
 
-def words_of(text: str) -> set[str]:
+@lru_cache(maxsize=10_000)
+def words_of(text: str) -> frozenset[str]:
     """Return the words a text is found by: its runs, and their letters and numbers apart.
 
     >>> sorted(words_of("20130713_Chilarchaea_F_scan042b.h5"))
@@ -33,7 +38,7 @@ def words_of(text: str) -> set[str]:
         for piece in _PIECE.findall(run):
             words.add(piece)
             words.add(piece.lstrip("0") or piece)
-    return words
+    return frozenset(words)
 
 
 def search_words(text: str) -> tuple[str, ...]:
@@ -49,17 +54,16 @@ def document_words(document: Mapping[str, Any]) -> set[str]:
     """Return all words a catalog document is found by."""
     found: set[str] = set()
     for root in TEXT_ROOTS:
-        for text in _texts(document.get(root)):
-            found |= words_of(text)
+        _add_words(found, document.get(root))
     return found
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _add_words(found: set[str], value: Any) -> None:
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
+        found |= words_of(value)
+    elif isinstance(value, dict):
         for child in value.values():
-            yield from _texts(child)
+            _add_words(found, child)
     elif isinstance(value, list | tuple):
         for child in value:
-            yield from _texts(child)
+            _add_words(found, child)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lightwell.catalog import Event
@@ -20,6 +20,8 @@ def event(number: int, what: str, **detail: Any) -> Event:
     return Event(number, "2026-11-23", "mia", what, "lw-x", detail)
 
 
+# A loaded machine draws slowly, and that is no fault.
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(DOCUMENTS, DOCUMENTS)
 def test_edits_lead_from_one_document_to_the_other(before: Any, after: Any) -> None:
     edits = differences(before, after)
