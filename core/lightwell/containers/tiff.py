@@ -54,6 +54,11 @@ class TiffStack:
         frames = pages if len(self.files) == 1 else len(self.files)
         self.shape: tuple[int, ...] = (frames, *self.frame_shape)
 
+    @property
+    def grain(self) -> tuple[int, ...]:
+        """How many points along each axis are read together: a frame."""
+        return (1, *self.frame_shape)
+
     def read(
         self, selection: "tuple[slice | npt.NDArray[np.integer[Any]], ...]" = ()
     ) -> "npt.NDArray[Any]":
@@ -128,6 +133,12 @@ def _header(file: File) -> "tuple[int, tuple[int, ...], np.dtype[Any]]":
                         f"{file.name} holds a {len(page.shape)}-dimensional image, "
                         "expected grey values (row, column)",
                         where=str(file),
+                    )
+                if not all(isinstance(length, int) for length in page.shape):
+                    raise UnreadableFile(
+                        f"{file.name} is damaged: its height and width are {page.shape}",
+                        where=str(file),
+                        remedy="copy it again from its source",
                     )
                 return len(tiff.pages), tuple(page.shape), page.dtype.newbyteorder("=")
         except UnreadableFile:

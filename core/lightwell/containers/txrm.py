@@ -120,6 +120,11 @@ class TxrmArray:
 
         return np.dtype(self.type_name)
 
+    @property
+    def grain(self) -> tuple[int, ...]:
+        """How many points along each axis are read together: an image."""
+        return (1, *self.shape[1:])
+
     @classmethod
     def find(cls, file: File, path: str) -> "TxrmArray":
         """Return the array at a path; raises `MissingSource`, `UnreadableFile`."""

@@ -9,17 +9,24 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from lightwell.errors import MissingSource, UnreadableFile
+from lightwell.errors import MissingSource, NotFound, UnreadableFile
+from lightwell.hdf5.buffers import aligned
+from lightwell.hdf5.layouts import ArrayLayout
 from lightwell.hdf5.links import Place, first_existing, locate, virtual_links
 from lightwell.hdf5.opening import file_stamp, open_file, reading, release
+from lightwell.hdf5.selections import Selection, Wanted, as_index
+from lightwell.hdf5.stored import Descriptor, StoredArray, open_stored
+from lightwell.hdf5.threads import reading_threads
+from lightwell.hdf5.virtual import OtherType, VirtualArray, open_virtual
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Hdf5Array", "Selection"]
 
-Selection = tuple["slice | NDArray[Any]", ...]
 Stamps = dict[str, tuple[int, int, int] | None]
+
+_Opened = StoredArray | VirtualArray | ArrayLayout
 
 # Stand for "as the file has it"; no array has a negative length.
 _UNREAD_SHAPE = (-1,)
@@ -80,6 +87,47 @@ class Hdf5Array:
         Raises MissingSource naming the file if a linked file or a virtual source is missing, and
         UnreadableFile if the stored array is damaged or has another shape than was described.
         """
+        wanted = Wanted.of(selection, self.shape)
+        opened = self._opened()
+        block = aligned(wanted.shape, opened.dtype.newbyteorder("="))
+        self._fill(opened, wanted, block, None)
+        return wanted.arranged(block)
+
+    def read_into(
+        self, selection: Selection, out: "NDArray[Any]", threads: int | None = None
+    ) -> None:
+        """Read the selected part into an array that is there, by so many threads.
+
+        out : of the shape and the type that `read` would return. Errors: as for `read`.
+        """
+        wanted = Wanted.of(selection, self.shape)
+        opened = self._opened()
+        dtype = opened.dtype.newbyteorder("=")
+        if wanted.is_plain and out.dtype == dtype:
+            if out.shape != wanted.shape:
+                raise ValueError(f"{wanted.shape} is read, the array given has {out.shape}")
+            self._fill(opened, wanted, out, threads)
+            return
+        block = aligned(wanted.shape, dtype)
+        self._fill(opened, wanted, block, threads)
+        out[...] = wanted.arranged(block)
+
+    def layout(self) -> ArrayLayout:
+        """Return how the array is stored, and whether it is read without HDF5."""
+        opened = self._opened()
+        return opened if isinstance(opened, ArrayLayout) else opened.layout
+
+    def source_layout(self) -> ArrayLayout:
+        """Return how a source of a virtual dataset is stored, its first; others are taken alike."""
+        opened = self._opened()
+        if isinstance(opened, VirtualArray) and opened.pieces:
+            first = opened.pieces[0]
+            found: ArrayLayout = opened.open(first.file, first.path).layout()
+            return found
+        return self.layout()
+
+    def _opened(self) -> "_Opened":
+        """Return the stored array, or how it is stored where only HDF5 reads it."""
         place = self._place()
         for _ in range(2):
             with reading(place.file) as (file, known):
@@ -88,12 +136,52 @@ class Hdf5Array:
                 if stamps is None:
                     stamps = known[place.path] = self._check(dataset, place)
                 if _stamps(stamps) == stamps:
-                    return self._selected(dataset, selection)
+                    key = ("stored", place.path)
+                    if key not in known:
+                        known[key] = self._looked_up(dataset, place, known)
+                    found: _Opened = known[key]
+                    return found
             # A source changed or went since it was checked: HDF5 must open it anew.
             release(place.file)
         raise MissingSource(
             "a part of the array changes while it is read", where=self._where(), remedy="Try again"
         )
+
+    def _looked_up(self, dataset: Any, place: Place, known: dict[Any, Any]) -> "_Opened":
+        """Return how to read an open dataset, as far as that can be known beforehand."""
+        if dataset.is_virtual:
+
+            def source(name: str) -> str | None:
+                return place.file if name == "." else first_existing(place.file, name)
+
+            return open_virtual(dataset, source, lambda f, p: Hdf5Array(f, p, roots=self.roots))
+        if "descriptor" not in known:
+            known["descriptor"] = Descriptor(place.file)
+        return open_stored(dataset, known["descriptor"], self._where())
+
+    def _fill(
+        self,
+        opened: "_Opened",
+        wanted: Wanted,
+        out: "NDArray[Any]",
+        threads: int | None,
+    ) -> None:
+        if not isinstance(opened, ArrayLayout):
+            try:
+                opened.read_into(wanted.axes, out, threads or reading_threads())
+            except OtherType:
+                pass
+            except NotFound as error:
+                raise MissingSource(
+                    f"a part of the array is missing: {error.what}",
+                    where=error.where or self._where(),
+                    remedy="Put the file back, stage it, or repeat the job that wrote it",
+                ) from error
+            else:
+                return
+        place = self._place()
+        with reading(place.file) as (file, _):
+            out[...] = self._selected(self._dataset(file, place), wanted)
 
     def _place(self) -> Place:
         """Return where the array really is; worked out once as long as the file is the same."""
@@ -104,9 +192,9 @@ class Hdf5Array:
                 place = known[key] = locate(self.path, self.inner, roots=self._roots())
             return place
 
-    def _selected(self, dataset: Any, selection: Selection) -> "NDArray[Any]":
+    def _selected(self, dataset: Any, wanted: Wanted) -> "NDArray[Any]":
         try:
-            return _read(dataset, selection)
+            return np.asarray(dataset[tuple(as_index(along) for along in wanted.axes)])
         except (OSError, RuntimeError) as error:
             raise UnreadableFile(
                 f"the array cannot be read ({error})", where=self._where()
@@ -188,59 +276,3 @@ def ensure_filters(dataset: Any) -> None:
                 f"the array is compressed by filter {code} ({label}), which is not installed",
                 where=f"{dataset.file.filename}:{dataset.name}",
             )
-
-
-def _read(dataset: Any, selection: Selection) -> "NDArray[Any]":
-    """Read the smallest block HDF5 can select in one go, then pick the rest out of it."""
-    stored: list[Any] = []
-    after: list[Any] = []
-    listed = False
-    full: Selection = (*selection, *(slice(None) for _ in dataset.shape[len(selection) :]))
-    for axis, (wanted, length) in enumerate(zip(full, dataset.shape, strict=True)):
-        indices = _indices(wanted, length, axis)
-        if isinstance(indices, slice):
-            stored.append(indices)
-            after.append(slice(None))
-        elif indices.size == 0:
-            stored.append(slice(0, 0))
-            after.append(slice(None))
-        else:
-            unique, place = np.unique(indices, return_inverse=True)
-            run: Any = _as_slice(unique)
-            if run is None and not listed:
-                run, listed = unique, True
-            elif run is None:
-                run, place = slice(int(unique[0]), int(unique[-1]) + 1), indices - unique[0]
-            stored.append(run)
-            after.append(place.reshape(-1))
-    block: NDArray[Any] = np.asarray(dataset[tuple(stored)])
-    for axis, picked in enumerate(after):
-        if not isinstance(picked, slice):
-            block = np.take(block, picked, axis=axis)
-    # JAX takes the machine's own byte order only.
-    return block.astype(block.dtype.newbyteorder("="), copy=False)
-
-
-def _indices(wanted: Any, length: int, axis: int) -> Any:
-    """Return a slice forwards, or indices from 0; IndexError beyond the axis."""
-    if isinstance(wanted, slice):
-        start, stop, step = wanted.indices(length)
-        if step > 0:
-            return slice(start, max(start, stop), step)
-        return np.arange(start, stop, step)
-    array = np.asarray(wanted)
-    if array.dtype == bool:
-        array = np.flatnonzero(array)
-    array = np.where(array < 0, array + length, array)
-    if array.size and (array.min() < 0 or array.max() >= length):
-        raise IndexError(f"index beyond axis {axis} of length {length}")
-    return array
-
-
-def _as_slice(unique: Any) -> slice | None:
-    """Return sorted indices as a slice, if they are evenly spaced."""
-    steps = np.diff(unique)
-    step = int(steps[0]) if steps.size else 1
-    if steps.size and not (steps == step).all():
-        return None
-    return slice(int(unique[0]), int(unique[-1]) + 1, step)

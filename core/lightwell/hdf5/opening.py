@@ -13,12 +13,12 @@ import h5py
 
 from lightwell.errors import NotFound, UnreadableFile
 
-__all__ = ["file_stamp", "identity", "is_hdf5", "open_file", "reading", "release"]
+__all__ = ["explained", "file_stamp", "identity", "is_hdf5", "open_file", "reading", "release"]
 
 Mode = Literal["r", "r+", "w", "x", "a"]
 
-# Enough for a result's segments being read by one worker, far below the limit of open files.
-_KEPT = 32
+# Enough for most results' segments, two descriptors each, far below the limit of open files.
+_KEPT = 64
 
 
 @dataclass
@@ -59,10 +59,10 @@ def open_file(path: str | os.PathLike[str] | BinaryIO, mode: Mode = "r") -> Any:
                 raise
             return h5py.File(path, mode, locking=False)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise _explained(error, name, mode) from error
+        raise explained(error, name, mode) from error
 
 
-def _explained(error: Exception, name: str, mode: str) -> Exception:
+def explained(error: Exception, name: str, mode: str) -> Exception:
     """Return h5py's error as a sentence a user can act on."""
     text = str(error).lower()
     if isinstance(error, FileNotFoundError):
@@ -124,7 +124,7 @@ def _lent(name: str) -> _Handle:
         release(name)
         raise NotFound("the file does not exist", where=name, remedy="Check the path") from None
     except OSError as error:
-        raise _explained(error, name, "r") from error
+        raise explained(error, name, "r") from error
     found = _handles.get(name)
     if found is not None and found.stamp != stamp:
         release(name)

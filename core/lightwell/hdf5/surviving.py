@@ -11,27 +11,51 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lightwell.hdf5.opening import open_file
+from lightwell.disks import tells_of_full_disk
+from lightwell.hdf5.opening import explained, open_file
 
-__all__ = ["surviving"]
+__all__ = ["check_disk", "surviving"]
+
+# By the name that HDF5 gives a file object, which is another for each.
+_checks: dict[str, Callable[[], None]] = {}
+
+
+def check_disk(item: Any) -> None:
+    """Raise what the disk refused of the file that an open object is in, before more is written."""
+    check = _checks.get(str(item.file.filename))
+    if check is not None:
+        check()
 
 
 @contextmanager
 def surviving(path: Path) -> Iterator[tuple[Any, Callable[[], None]]]:
     """Lend a new `h5py.File`, and a check that raises what the disk refused since.
 
-    To be called now and then; leaving the block checks too. Errors: OSError as the system says.
+    To be called now and then; leaving the block checks too. Errors: OSError as the system says;
+    UnreadableFile for a place that is not ours.
     """
-    disk = _Disk(path)
+    disk = _opened(path)
     try:
         file = open_file(disk, "w")  # type: ignore[arg-type]
+        name = str(file.filename)
+        _checks[name] = disk.check
         try:
             yield file, disk.check
         finally:
+            _checks.pop(name, None)
             file.close()
         disk.check()
     finally:
         disk.close()
+
+
+def _opened(path: Path) -> "_Disk":
+    try:
+        return _Disk(path)
+    except OSError as error:
+        if tells_of_full_disk(error):
+            raise
+        raise explained(error, str(path), "w") from error
 
 
 class _Disk(io.RawIOBase):

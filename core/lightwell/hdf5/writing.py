@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,44 +10,52 @@ from typing import Any
 import h5py
 import numpy as np
 
+from lightwell.disks import needing_room
 from lightwell.errors import Conflict
 from lightwell.failpoints import failpoint
-from lightwell.hdf5.opening import open_file, release
+from lightwell.hdf5.opening import release
+from lightwell.hdf5.surviving import surviving
 
-__all__ = ["Source", "external_link", "soft_link", "write_virtual", "writing"]
+__all__ = [
+    "Source",
+    "external_link",
+    "soft_link",
+    "write_virtual",
+    "write_virtual_stack",
+    "writing",
+]
 
 
 @contextmanager
 def writing(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[Any]:
     """Lend a new `h5py.File` that gets its name only when it is complete and on the disk.
 
-    Raises Conflict if the name is taken and `replace` was not asked for; after any error the
-    unfinished file is removed and what stood there still stands.
+    Raises Conflict if the name is taken and `replace` was not asked for, DiskFull where there is
+    no room; after any error the unfinished file is removed and what stood there still stands.
     """
     target = Path(path)
     part = target.with_name(f"{target.name}.part")
     _refuse_taken(target, replace=replace)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    file = open_file(part, "w")
-    failpoint("hdf5-begun")
-    try:
-        yield file
-        file.flush()
-        failpoint("hdf5-flushed")
-        file.close()
-        failpoint("hdf5-closed")
-        _synchronise(part)
-        failpoint("hdf5-synchronised")
-        release(target)
-        _name(part, target, replace=replace)
-    except BaseException:
-        with suppress(Exception):
-            file.close()
-        part.unlink(missing_ok=True)
-        raise
-    failpoint("hdf5-renamed")
-    _synchronise(target.parent)
-    failpoint("hdf5-name-synchronised")
+    with needing_room(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with surviving(part) as (file, check):
+                failpoint("hdf5-begun")
+                yield file
+                file.flush()
+                check()
+                failpoint("hdf5-flushed")
+            failpoint("hdf5-closed")
+            _synchronise(part)
+            failpoint("hdf5-synchronised")
+            release(target)
+            _name(part, target, replace=replace)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        failpoint("hdf5-renamed")
+        _synchronise(target.parent)
+        failpoint("hdf5-name-synchronised")
 
 
 def _refuse_taken(target: Path, *, replace: bool) -> None:
@@ -108,15 +116,15 @@ def write_virtual(
     sources: Sequence[Source | tuple[str, str, int, int]],
     *,
     axis: int = 0,
-    fillvalue: float | None = None,
+    fillvalue: complex | None = None,
 ) -> Any:
     """Write and return a virtual dataset that shows sources one after the other along `axis`.
 
     What no source covers reads as NaN for floats, unless `fillvalue` says otherwise.
     """
     kind = np.dtype(dtype)
-    if fillvalue is None and kind.kind in "fc":
-        fillvalue = float("nan")
+    if fillvalue is None:
+        fillvalue = _no_number(kind)
     layout = h5py.VirtualLayout(shape=tuple(shape), dtype=kind)
     position = 0
     for item in sources:
@@ -125,6 +133,56 @@ def write_virtual(
     if position != shape[axis]:
         raise ValueError(f"the sources hold {position} of {shape[axis]} rows of {name}")
     return group.create_virtual_dataset(name, layout, fillvalue=fillvalue)
+
+
+def write_virtual_stack(
+    group: Any,
+    name: str,
+    shape: Sequence[int],
+    dtype: Any,
+    members: Sequence[Sequence[Source | tuple[str, str, int, int]]],
+    *,
+    axis: int = 0,
+    flat: bool = False,
+) -> Any:
+    """Write and return a virtual dataset with a first axis more than its sources.
+
+    members : for each place along the first axis, the sources that are joined along `axis` of
+    their own; flat : it is one row of one source, and that axis is left out.
+    """
+    kind = np.dtype(dtype)
+    layout = h5py.VirtualLayout(shape=tuple(shape), dtype=kind)
+    inner = [*shape[1:]]
+    if flat:
+        inner.insert(axis, 1)
+    for index, sources in enumerate(members):
+        position = 0
+        for item in sources:
+            source = item if isinstance(item, Source) else Source(*item)
+            count = source.stop - source.start
+            extent = [*inner]
+            extent[axis] = source.stop
+            here: list[Any] = [slice(None)] * len(extent)
+            there = [*here]
+            here[axis] = slice(source.start, source.stop)
+            there[axis : axis + 1] = [] if flat else [slice(position, position + count)]
+            view = h5py.VirtualSource(source.file, source.path, shape=tuple(extent))
+            layout[(index, *there)] = view[tuple(here)]
+            position += count
+        if position != inner[axis]:
+            raise ValueError(f"the sources hold {position} of {inner[axis]} rows of {name}")
+    fillvalue = _no_number(kind)
+    return group.create_virtual_dataset(name, layout, fillvalue=fillvalue)
+
+
+def _no_number(kind: Any) -> complex | None:
+    """What an array of a type reads as where it has no source; nothing special for whole numbers.
+
+    HDF5 keeps a complex number as two fields and takes no single one for it.
+    """
+    if kind.kind == "c":
+        return complex("nan+nanj")
+    return float("nan") if kind.kind == "f" else None
 
 
 def _place(layout: Any, source: Source, shape: Sequence[int], axis: int, position: int) -> int:

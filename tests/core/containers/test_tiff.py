@@ -69,6 +69,15 @@ def test_damaged_files(tmp_path: Path) -> None:
     whole.write_bytes(whole.read_bytes()[:-60])
     with pytest.raises(UnreadableFile, match="copy it again"):
         TiffStack([File(whole)]).read()
+    tifffile.imwrite(whole, IMAGES[0])
+    content = bytearray(whole.read_bytes())
+    with tifffile.TiffFile(whole) as tiff:
+        at = tiff.pages[0].tags["ImageWidth"].offset
+    # Many widths: the count of values in the tag.
+    content[at + 4 : at + 12] = (24).to_bytes(4, "little") + (8).to_bytes(4, "little")
+    whole.write_bytes(content)
+    with pytest.raises(UnreadableFile, match="damaged: its height and width are"):
+        TiffStack([File(whole)])
     whole.write_bytes(b"no image")
     with pytest.raises(UnreadableFile, match="cannot be read as TIFF"):
         TiffStack([File(whole)])

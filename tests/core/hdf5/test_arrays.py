@@ -11,7 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lightwell.errors import MissingSource, UnreadableFile
-from lightwell.hdf5 import Hdf5Array, Source, open_file, release, write_virtual, writing
+from lightwell.hdf5 import (
+    Hdf5Array,
+    Source,
+    open_file,
+    release,
+    write_virtual,
+    write_virtual_stack,
+    writing,
+)
 
 WHOLE = np.arange(7 * 5 * 3, dtype=">u2").reshape(7, 5, 3)
 
@@ -97,6 +105,19 @@ def test_a_virtual_array_and_its_missing_source(tmp_path: Path) -> None:
     with writing(tmp_path / "1.h5") as file:
         file["part"] = np.full((2, 4), 9, dtype="f4")
     assert volume.read()[:, 0].tolist() == [0, 0, 9, 9, 2, 2]
+
+
+def test_a_virtual_array_of_complex_numbers(tmp_path: Path) -> None:
+    with writing(tmp_path / "0.h5") as file:
+        file["part"] = np.arange(4, dtype="c8") * (1 + 2j)
+    with writing(tmp_path / "master.h5") as file:
+        write_virtual(file, "wave", (4,), "c8", [Source("0.h5", "/part", 0, 4)])
+        write_virtual_stack(file, "waves", (1, 4), "c8", [[Source("0.h5", "/part", 0, 4)]])
+    wave = Hdf5Array.find(tmp_path / "master.h5", "/wave")
+    assert wave.read().tolist() == [0, 1 + 2j, 2 + 4j, 3 + 6j]
+    assert Hdf5Array.find(tmp_path / "master.h5", "/waves").read().shape == (1, 4)
+    with h5py.File(tmp_path / "master.h5") as file:
+        assert np.isnan(file["wave"].fillvalue)
 
 
 @pytest.mark.parametrize("damage", ["shorter", "renamed", "truncated"])
