@@ -1,7 +1,31 @@
 """Engines: where jobs execute. The local one is built in."""
 
+from lightwell.engines.admission import Admission
 from lightwell.engines.protocol import Engine
 from lightwell.engines.sources import Source
-from lightwell.engines.spec import Event, JobSpec, Outcome, Output, identity
+from lightwell.engines.spec import (
+    MIDDLE,
+    Event,
+    JobSpec,
+    Keeping,
+    Outcome,
+    Output,
+    Slices,
+    Sweep,
+    identity,
+)
 
-__all__ = ["Engine", "Event", "JobSpec", "Outcome", "Output", "Source", "identity"]
+__all__ = [
+    "MIDDLE",
+    "Admission",
+    "Engine",
+    "Event",
+    "JobSpec",
+    "Keeping",
+    "Outcome",
+    "Output",
+    "Slices",
+    "Source",
+    "Sweep",
+    "identity",
+]

@@ -4,9 +4,42 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lightwell.errors import InputError, LightwellError, PluginError, WorkerError, raised_in
+from lightwell.errors import (
+    InputError,
+    LightwellError,
+    MemoryShortage,
+    PluginError,
+    WorkerError,
+    raised_in,
+)
 
-__all__ = ["blaming"]
+__all__ = ["blaming", "may_go_on", "said", "tells_of_shortage"]
+
+# How Python, NumPy, XLA, HDF5, the C++ library and the system (its loader too) say that there is no
+# memory left.
+_SHORTAGE = (
+    "RESOURCE_EXHAUSTED",
+    "Cannot allocate memory",
+    "Unable to allocate",
+    "unable to allocate",
+    "memory allocation failed",
+    "Out of memory",
+    "bad_alloc",
+    "can't start new thread",
+    "failed to map segment",
+)
+
+
+def tells_of_shortage(error: BaseException) -> bool:
+    """Whether an error means that there was not enough memory.
+
+    >>> tells_of_shortage(MemoryError()), tells_of_shortage(ValueError("bad shape"))
+    (True, False)
+    """
+    if isinstance(error, (MemoryError, MemoryShortage)):
+        return True
+    text = str(error)
+    return any(words in text for words in _SHORTAGE)
 
 
 @contextmanager
@@ -23,10 +56,23 @@ def blaming(step: str, where: str = "") -> Iterator[None]:
         raise _explained(step, where, error) from error
 
 
+def may_go_on(error: BaseException) -> bool:
+    """Whether less work at a time may help: memory was short, or a worker died of whatever.
+
+    A library that gets no memory ends its process in more than one way.
+    """
+    return isinstance(error, WorkerError) or tells_of_shortage(error)
+
+
+def said(error: BaseException) -> str:
+    """What an error says happened, without what to do about it: that is being done."""
+    return str(getattr(error, "what", None) or error or type(error).__name__).rstrip(".")
+
+
 def _explained(step: str, where: str, error: Exception) -> LightwellError:
     text = str(error).strip().partition("\n")[0]
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
-        return WorkerError(
+    if tells_of_shortage(error):
+        return MemoryShortage(
             f"{step} ran out of memory ({text or 'no details'})",
             where=where or None,
             remedy="run it again, it resumes; fewer workers or a smaller --memory leave more room",

@@ -55,7 +55,8 @@ def load_checkpoint(path: Path, state: Any) -> tuple[Any, int, dict[str, list[fl
             remedy="delete it and run again from the start",
         )
     arrays = [
-        jax.numpy.asarray(array.view(jax.numpy.dtype(name)))
+        # A copy: a calculation may be given the memory of its state.
+        jax.numpy.array(array.view(jax.numpy.dtype(name)))
         for array, name in zip(found, header["types"], strict=True)
     ]
     return jax.tree_util.tree_unflatten(tree, arrays), header["done"], header["metrics"]

@@ -1,16 +1,21 @@
 """The local engine: walks a recipe over worker processes, within a memory budget, resumably."""
 
+import dataclasses
 import json
 import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as ThreadEvent
 from typing import Any, Self
 
+from lightwell.engines.admission import admitted
 from lightwell.engines.checkpoints import write_durably
 from lightwell.engines.environment import environment
 from lightwell.engines.lock import JobLock
 from lightwell.engines.spec import Event, JobSpec, Outcome, identity
+from lightwell.engines.sweeps import SHARED, VALUES, run_sweep
 from lightwell.engines.walk import RESULT, Walk
 from lightwell.engines.workers import Workers
 from lightwell.errors import Conflict
@@ -18,7 +23,17 @@ from lightwell.errors import Conflict
 __all__ = ["LocalEngine"]
 
 _FACTS = "job.json"
-_OWN = ("section_*", "whole_*", RESULT, "checkpoint_*.npz", "estimates.json", "events.jsonl")
+_OWN = (
+    "section_*",
+    "whole_*",
+    RESULT,
+    "scratch_*",
+    SHARED,
+    VALUES,
+    "checkpoint_*.npz",
+    "estimates.json",
+    "events.jsonl",
+)
 """All that an engine puts into a job's folder. Nothing else in there is ever removed."""
 
 
@@ -50,20 +65,41 @@ class LocalEngine:
             try:
                 with (
                     _Diary(spec) as diary,
-                    Workers(diary.tell, self._stop, [lock.descriptor]) as workers,
+                    self._admitted(spec, diary.tell) as (memory, share),
+                    Workers(
+                        diary.tell, self._stop, [lock.descriptor, *share], spec.cache
+                    ) as workers,
                 ):
-                    walk = Walk(spec, workers, diary.tell)
-                    output = walk.run()
-                    glimpses = walk.glimpses()
+                    spec = dataclasses.replace(spec, memory=memory)
+                    if spec.sweep is not None:
+                        outcome = run_sweep(spec, spec.sweep, workers, diary.tell)
+                    else:
+                        walk = Walk(spec, workers, diary.tell)
+                        outcome = walk.outcome(walk.run())
             finally:
                 _sweep(spec.folder)
             report = {
                 "resumed": resumed,
                 "wall_s": round(time.perf_counter() - began, 3),
-                **walk.report(),
+                **outcome.report,
                 "environment": dict(environment()),
             }
-            return Outcome(output, walk.settings, walk.estimates, walk.metrics, report, glimpses)
+            return dataclasses.replace(outcome, report=report)
+
+    @contextmanager
+    def _admitted(
+        self, spec: JobSpec, tell: Callable[[Event], None]
+    ) -> Iterator[tuple[int, list[int]]]:
+        """The memory the job may have, and what workers keep open so that it stays theirs."""
+        if spec.admission is None:
+            yield spec.memory, []
+            return
+        job = spec.folder.name
+        with admitted(spec.admission, job, spec.memory, stopped=self._stop.is_set, tell=tell) as (
+            memory,
+            descriptor,
+        ):
+            yield memory, [descriptor]
 
 
 class _Diary:
@@ -95,7 +131,7 @@ def _prepare(spec: JobSpec) -> bool:
     path = spec.folder / _FACTS
     now = {"environment": dict(environment()), "job": _job_digest(spec)}
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    if before == now:
+    if before is not None and {**before, **now} == before:
         _sweep(spec.folder)
         return True
     if before is not None and before["job"] != now["job"]:
@@ -108,7 +144,8 @@ def _prepare(spec: JobSpec) -> bool:
         for leftover in spec.folder.glob(pattern):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     _sweep(spec.folder)
-    write_durably(path, json.dumps(now, sort_keys=True).encode())
+    facts = {**now, "recipe": spec.recipe.name}
+    write_durably(path, json.dumps(facts, sort_keys=True).encode())
     return False
 
 
@@ -122,11 +159,12 @@ def _job_digest(spec: JobSpec) -> str:
         for role, source in spec.sources.items()
     }
     values = {address: setting.value for address, setting in spec.settings.items()}
-    return identity(spec.recipe, values, inputs=inputs)
+    sweep = {"sweep": dataclasses.asdict(spec.sweep)} if spec.sweep is not None else {}
+    return identity(spec.recipe, values, inputs=inputs, **sweep)
 
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed process left half written, here and in the folders of segments."""
-    for pattern in ("*.part", *(f"{own}/*.part" for own in _OWN[:3])):
+    for pattern in ("*.part", *(f"{own}/**/*.part" for own in _OWN)):
         for leftover in folder.glob(pattern):
             leftover.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from typing import Self
 
 from lightwell.errors import Conflict
 
-__all__ = ["JobLock"]
+__all__ = ["JobLock", "is_locked"]
 
 _PATIENCE_S = 10.0
 
@@ -48,3 +48,19 @@ class JobLock:
         # Explicitly: a process that somebody forked meanwhile has a copy of the descriptor.
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
         os.close(self.descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock now; asking for it disturbs nobody."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)

@@ -6,10 +6,12 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-from lightwell.engines.tiles import TileRange, join
+from lightwell.engines.tiles import TileRange
 from lightwell.errors import DamagedResult, InputError
 from lightwell.products import Product
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Segment",
     "SegmentFolder",
+    "SegmentWriter",
     "is_damaged",
+    "on_host",
     "product_digest",
     "segment_array",
     "tile_digest",
@@ -58,7 +62,12 @@ class SegmentFolder:
         """The finished segments, in the order of their tiles."""
         named = [(path, _NAME.search(path.name)) for path in self.path.glob("seg_*.h5")]
         found = [Segment(path, int(match[1]), int(match[2])) for path, match in named if match]
-        return sorted(found, key=lambda segment: segment.first)
+        # What is merged into a larger one may still be there.
+        kept: list[Segment] = []
+        for segment in sorted(found, key=lambda one: (one.first, -one.last)):
+            if not kept or segment.last > kept[-1].last:
+                kept.append(segment)
+        return kept
 
     def missing(self, wanted: Iterable[int]) -> list[int]:
         """The tiles of `wanted` that no segment holds yet."""
@@ -80,6 +89,88 @@ class SegmentFolder:
         return [s for s in self.segments() if needed & set(range(s.first, s.last))]
 
 
+class SegmentWriter:
+    """One segment under way: tiles come in their order, the file appears when all are in it.
+
+    length : the points along the axis that all tiles together have.
+    """
+
+    def __init__(self, folder: Path, tiles: TileRange, axis: str, length: int) -> None:
+        self.path = folder / f"seg_{tiles[0]:06d}-{tiles[1]:06d}.h5"
+        self.written = 0
+        self._axis, self._length = axis, length
+        self._digests: list[str] = []
+        self._rest = ""
+        self._at = 0
+        self._stack = ExitStack()
+        self._file: Any = None
+
+    def __enter__(self) -> Self:
+        from lightwell.hdf5 import writing
+
+        self._file = self._stack.enter_context(writing(self.path, replace=True))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._close()
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, part: Product) -> None:
+        """Write the next tile and take its digest."""
+        from lightwell.hdf5 import write_chunks
+
+        if not self._digests:
+            self._create(part)
+        stop = self._at + part.lengths().get(self._axis, self._length)
+        dims = part.dims()
+        for name, array in part.arrays().items():
+            if self._axis in dims[name].names and array.size:
+                corner = [self._at if n == self._axis else 0 for n in dims[name].names]
+                write_chunks(self._file[name], array, corner)
+                self.written += array.nbytes
+        self._at = stop
+        self._digests.append(tile_digest(part, self._axis))
+
+    def _create(self, part: Product) -> None:
+        """Make the datasets as the first tile has them; what no tile cuts is written at once."""
+        import numpy as np
+
+        from lightwell.hdf5 import create_compressed, write_compressed
+
+        dims = part.dims()
+        depth = _depth(part.lengths().get(self._axis, 1))
+        for name, array in part.arrays().items():
+            names = dims[name].names
+            if self._axis not in names:
+                host = np.asarray(array, order="C")
+                write_compressed(self._file, name, host, self._chunks(host.shape, names, depth))
+                self.written += host.nbytes
+                continue
+            lengths = zip(names, array.shape, strict=True)
+            shape = tuple(self._length if n == self._axis else length for n, length in lengths)
+            chunks = self._chunks(shape, names, depth)
+            create_compressed(self._file, name, shape, array.dtype, chunks)
+        self._rest = product_digest([], _uncut(part, self._axis))
+
+    def _chunks(
+        self, shape: tuple[int, ...], names: tuple[str, ...], depth: int
+    ) -> tuple[int, ...] | None:
+        return _chunks(shape, names, self._axis, depth)
+
+    def _close(self) -> None:
+        import numpy as np
+
+        digests = np.frombuffer(bytes.fromhex("".join(self._digests)), np.uint8)
+        self._file.create_dataset(_TILES, data=digests.reshape(-1, 32))
+        self._file.create_dataset(_UNCUT, data=np.frombuffer(bytes.fromhex(self._rest), np.uint8))
+
+
 def write_segment(
     folder: Path, tiles: TileRange, parts: Sequence[Product], axis: str
 ) -> tuple[Path, int]:
@@ -87,26 +178,18 @@ def write_segment(
 
     Returns the file and how many bytes of arrays it holds.
     """
+    length = sum(part.lengths().get(axis, 1) for part in parts)
+    with SegmentWriter(folder, tiles, axis, length) as writer:
+        for part in parts:
+            writer.add(on_host(part))
+    return writer.path, writer.written
+
+
+def on_host(product: Product) -> Product:
+    """The product with its arrays where NumPy finds them."""
     import numpy as np
 
-    from lightwell.hdf5 import writing
-
-    path = folder / f"seg_{tiles[0]:06d}-{tiles[1]:06d}.h5"
-    whole = join(parts, axis)
-    dims = whole.dims()
-    depth = _depth(parts[0].lengths().get(axis, 1))
-    written = 0
-    with writing(path, replace=True) as file:
-        for name, array in whole.arrays().items():
-            host = np.asarray(array, order="C")
-            chunks = _chunks(host.shape, dims[name].names, axis, depth)
-            file.create_dataset(name, data=host, chunks=chunks)
-            written += host.nbytes
-        digests = b"".join(bytes.fromhex(tile_digest(part, axis)) for part in parts)
-        file.create_dataset(_TILES, data=np.frombuffer(digests, np.uint8).reshape(-1, 32))
-        rest = bytes.fromhex(product_digest([], _uncut(whole, axis)))
-        file.create_dataset(_UNCUT, data=np.frombuffer(rest, np.uint8))
-    return path, written
+    return type(product)(**{n: np.asarray(a, order="C") for n, a in product.arrays().items()})
 
 
 def _depth(tile: int) -> int:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from lightwell.engines.grains import grain_of
 from lightwell.errors import InputError, JunctionError
 from lightwell.products import Product
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from lightwell.stacks import LazyArray
 
-__all__ = ["ShapeOnly", "Source", "shapes_only"]
+__all__ = ["OnDemand", "ShapeOnly", "Source", "on_demand", "shapes_only"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +52,37 @@ class Source:
         tiled = [name for name in self.arrays if axis in dims[name].names]
         return sum(self.nbytes(name) for name in tiled) / max(length, 1)
 
-    def read(self, axis: str | None = None, start: int = 0, stop: int | None = None) -> Product:
-        """Read the product, cut along one axis; arrays without that axis come whole."""
+    def grain(self, axis: str) -> int | None:
+        """How many points along an axis are read together; None if an array does not tell."""
+        dims = self.product.dims()
+        found = 1
+        for name, array in self.arrays.items():
+            if axis in dims[name].names:
+                together = grain_of(array)
+                if together is None:
+                    return None
+                found = max(found, together[dims[name].names.index(axis)])
+        return found
+
+    def read(
+        self,
+        axis: str | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        known: Mapping[str, Any] | None = None,
+    ) -> Product:
+        """Read the product, cut along one axis; arrays without that axis come whole.
+
+        known : arrays without that axis that were read before.
+        """
         dims = self.product.dims()
         found: dict[str, Any] = {}
         for name, array in self.arrays.items():
             cut = slice(start, stop)
             names = dims[name].names
+            if known and name in known and axis not in names:
+                found[name] = known[name]
+                continue
             selection = tuple(cut if axis == n else slice(None) for n in names)
             found[name] = array.read(selection)
         return self.product(**found)
@@ -107,3 +132,34 @@ def shapes_only(
         hidden = axis is None or axis in names
         found[name] = ShapeOnly(shape, array.dtype) if hidden else array
     return product(**found)
+
+
+class OnDemand:
+    """An array that is read when its values, or members of its first axis, are asked for."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape: tuple[int, ...] = tuple(array.shape)
+        self.dtype = array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __array__(self, dtype: Any = None, *_: Any, **__: Any) -> Any:
+        import numpy as np
+
+        return np.asarray(self._array.read(tuple(slice(None) for _ in self.shape)), dtype)
+
+    def __getitem__(self, members: Any) -> Any:
+        rest = tuple(slice(None) for _ in self.shape[1:])
+        return self._array.read((members, *rest))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+def on_demand(source: Source) -> Product:
+    """A product that knows its shapes, and reads what of its values it is asked for."""
+    return source.product(**{name: OnDemand(array) for name, array in source.arrays.items()})

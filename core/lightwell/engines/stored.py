@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightwell.engines.grains import grain_of
 from lightwell.engines.segments import Segment, SegmentFolder, segment_array, write_segment
 from lightwell.engines.sources import Source
+from lightwell.errors import DamagedResult
 from lightwell.products import Product
 
 if TYPE_CHECKING:
@@ -31,6 +33,11 @@ class SegmentedArray:
     shape: tuple[int, ...]
     dtype: "np.dtype[Any]"
 
+    @property
+    def grain(self) -> tuple[int, ...] | None:
+        """How many points along each axis are read together: a chunk of a segment."""
+        return grain_of(self.pieces[0][1])
+
     def read(self, selection: tuple[Any, ...]) -> "NDArray[Any]":
         """Read a rectangular part; only the segments it touches are opened."""
         import numpy as np
@@ -45,6 +52,12 @@ class SegmentedArray:
                 where = list(selection)
                 where[self.along] = slice(low, high)
                 parts.append(array.read(tuple(where)))
+        if sum(part.shape[self.along] for part in parts) != max(stop - start, 0):
+            raise DamagedResult(
+                f"the points {start} to {stop - 1} are not all stored",
+                where=self.pieces[0][1].path,
+                remedy="run the recipe again",
+            )
         if not parts:
             empty = list(selection)
             empty[self.along] = slice(0, 0)
@@ -58,8 +71,12 @@ def segmented(
     product: type[Product],
     axis: str,
     span: Callable[[int, int], tuple[int, int]],
+    length: int,
 ) -> Mapping[str, "LazyArray"]:
-    """Every array of a product that was stored in segments along an axis."""
+    """Every array of a product that was stored in segments along an axis of that length.
+
+    Not all of it has to be stored; to read what is not is an error.
+    """
     found: dict[str, Any] = {}
     for name, dims in product.dims().items():
         arrays = [segment_array(segment, name) for segment in segments]
@@ -69,7 +86,7 @@ def segmented(
         along = dims.names.index(axis)
         starts = [span(s.first, s.last)[0] for s in segments]
         shape = list(arrays[0].shape)
-        shape[along] = sum(array.shape[along] for array in arrays)
+        shape[along] = length
         pieces = tuple(zip(starts, arrays, strict=True))
         found[name] = SegmentedArray(pieces, along, tuple(shape), arrays[0].dtype)
     return found

@@ -5,16 +5,29 @@ kills and resumes decide which tiles are computed when and by whom, never what i
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lightwell.engines.blame import blaming
+from lightwell.engines.preparing import preparing
+from lightwell.engines.reading import Reading
 from lightwell.engines.sources import Source, shapes_only
+from lightwell.engines.tables import TableCache, on_device
 from lightwell.errors import InputError, PluginError
 from lightwell.products import Product
 from lightwell.steps.calls import call_map
 
-__all__ = ["Section", "TileRange", "Tiles", "Work", "choose_axis", "sample_points", "tile_length"]
+__all__ = [
+    "Section",
+    "TileRange",
+    "Tiles",
+    "Work",
+    "choose_axis",
+    "common_axis",
+    "sample_points",
+    "tile_length",
+]
 
 TILE_BYTES = 4 << 20
 LARGEST_TILE = 16
@@ -43,6 +56,21 @@ class Section:
     axis: str
     tile: int
     length: int
+    kept: tuple[int, Source] | None = None
+    """After how many works an output of theirs was kept, and where: tiles begin from it."""
+    guarded: bool = True
+    """Whether NaN in its tiles is an error; what goes on to a next step is that step's to judge."""
+
+    @property
+    def base(self) -> tuple[int, Source]:
+        """What tiles begin from: after how many works, and what is read."""
+        return self.kept or (0, self.source)
+
+    @property
+    def begun_from(self) -> str:
+        """What tiles begin from, in a word: the data, or a step whose output was kept."""
+        depth = self.base[0]
+        return self.works[depth - 1].step.name if depth else "data"
 
     @property
     def gives(self) -> type[Product]:
@@ -57,11 +85,35 @@ class Section:
     @property
     def reach(self) -> int:
         """How many neighbouring tiles on each side a tile depends on."""
-        return sum(1 for work in self.works if work.step.halo.get(self.axis))
+        return sum(1 for work in self.works[self.base[0] :] if work.step.halo.get(self.axis))
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """The absolute points a range of tiles covers."""
         return first * self.tile, min(last * self.tile, self.length)
+
+    def neighbourhood(self, tiles: Iterable[int], depth: int) -> list[int]:
+        """The tiles whose output after `depth` works the output of these tiles depends on."""
+        reach = sum(1 for work in self.works[depth:] if work.step.halo.get(self.axis))
+        near = {tile + shift for tile in tiles for shift in range(-reach, reach + 1)}
+        return sorted(tile for tile in near if 0 <= tile < self.count)
+
+    @property
+    def unit(self) -> int | None:
+        """How many tiles are read together without reading anything twice; None for a whole slab.
+
+        A frame in one chunk, of which a tile is a few rows, cannot be read a tile at a time.
+        """
+        grain = self.base[1].grain(self.axis)
+        return None if grain is None or grain >= self.length > self.tile else -(-grain // self.tile)
+
+    def pieces(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The points that a slab and its neighbours are read in, piece by piece."""
+        first, last = max(first - self.reach, 0), min(last + self.reach, self.count)
+        unit = self.unit or last - first
+        edges = [first, *range((first // unit + 1) * unit, last, unit), last]
+        if self.unit is None:
+            edges = [first, last]
+        return [self.span(low, high) for low, high in itertools.pairwise(edges)]
 
     def place(self, tile: int) -> str:
         """The points of a tile in words."""
@@ -71,9 +123,14 @@ class Section:
 
 def choose_axis(source: Source, works: Sequence[Work]) -> str | None:
     """The axis a section is cut along: shared by all its steps, first in the data, or None."""
-    shared = set.intersection(*(set(work.step.over) for work in works)) if works else set()
-    preferred = [axis for work in works for axis in work.step.tile if axis in shared]
-    ordered = [axis for axis in source.product.axes() if axis in shared]
+    return common_axis(source.product, [work.step for work in works])
+
+
+def common_axis(product: type[Product], steps: Sequence[Any]) -> str | None:
+    """The axis all steps on a product share: one that a step has a wish for, else the first."""
+    shared = set.intersection(*(set(step.over) for step in steps)) if steps else set()
+    preferred = [axis for step in steps for axis in step.tile if axis in shared]
+    ordered = [axis for axis in product.axes() if axis in shared]
     return next(iter([*preferred, *ordered]), None)
 
 
@@ -108,28 +165,36 @@ def sample_points(length: int, count: int) -> list[int]:
 class Tiles:
     """Computes the tiles of one section in one process, each upstream tile at most once a slab."""
 
-    def __init__(self, section: Section) -> None:
+    def __init__(self, section: Section, tables: TableCache | None = None) -> None:
         self.section = section
+        self._tables = tables or TableCache(None)
         self._plans: dict[int, Any] = {}
         self._sides: dict[int, Product] = {}
         self._recent: dict[tuple[int, int], Product] = {}
-        self._slab: tuple[int, int, Product] | None = None
+        self._whole: dict[str, Any] = {}
+        self._reading: Reading | None = None
+
+    @property
+    def reading(self) -> Reading | None:
+        """The slab that is being read."""
+        return self._reading
 
     def hold(self, first: int, last: int) -> None:
-        """Read the data of a slab once, with the neighbours its tiles depend on."""
-        section = self.section
-        reach = section.reach
-        start, stop = section.span(max(first - reach, 0), min(last + reach, section.count))
+        """Begin to read the data of a slab, with the neighbours its tiles depend on, once."""
         self.release()
-        self._slab = (start, stop, section.source.read(section.axis, start, stop))
+        self._reading = Reading(self._read_points, self.section.pieces(first, last))
 
     def release(self) -> None:
         """Let go of the slab and of the tiles kept for their neighbours."""
-        self._slab = None
+        if self._reading is not None:
+            self._reading.close()
+        self._reading = None
         self._recent.clear()
 
     def compute(self, tile: int, depth: int | None = None) -> Product:
         """One tile after the first `depth` steps (all of them by default)."""
+        if self._reading is not None and depth is None:
+            self._reading.forget((tile - self.section.reach) * self.section.tile)
         depth = len(self.section.works) if depth is None else depth
         key = (depth, tile)
         if key in self._recent:
@@ -147,8 +212,10 @@ class Tiles:
         return 0 < depth < len(works) and bool(works[depth].step.halo.get(self.section.axis))
 
     def _compute(self, tile: int, depth: int) -> Product:
-        if depth == 0:
+        if depth == self.section.base[0]:
             return self._read(*self.section.span(tile, tile + 1))
+        if depth == 0:
+            return self.section.source.read(self.section.axis, *self.section.span(tile, tile + 1))
         work = self.section.works[depth - 1]
         halo = work.step.halo.get(self.section.axis, 0)
         upstream, before, core = self._with_halo(tile, depth - 1, halo)
@@ -158,6 +225,8 @@ class Tiles:
         with blaming(work.step.name, self.section.place(tile)):
             plan = self._plan(depth, upstream)
             result: Product = call_map(work.step, upstream, side, plan, work.values)
+        if depth == self.section.base[0] + 1:
+            self._forget_read(tile)
         given = result.lengths()[self.section.axis]
         if given != length:
             raise PluginError(
@@ -165,6 +234,12 @@ class Tiles:
                 remedy="a map step keeps the length of the axes it is declared independent over",
             )
         return cut(result, self.section.axis, before, before + core) if halo else result
+
+    def _forget_read(self, tile: int) -> None:
+        """Let go of what a tile was read from, unless neighbours need it too."""
+        # The steps to come need the memory more than a piece that nobody reads again.
+        if self._reading is not None and not self.section.reach:
+            self._reading.forget((tile + 1) * self.section.tile)
 
     def _with_halo(self, tile: int, depth: int, halo: int) -> tuple[Product, int, int]:
         axis = self.section.axis
@@ -184,10 +259,21 @@ class Tiles:
         return join(pieces, axis), before, core
 
     def _read(self, start: int, stop: int) -> Product:
-        if self._slab is None or start < self._slab[0] or stop > self._slab[1]:
-            return self.section.source.read(self.section.axis, start, stop)
-        first, _, product = self._slab
+        found = self._reading.find(start, stop) if self._reading is not None else None
+        if found is None:
+            return self._read_points(start, stop)
+        first, product = found
         return cut(product, self.section.axis, start - first, stop - first)
+
+    def _read_points(self, start: int, stop: int) -> Product:
+        """A piece of the source; what the axis does not cut is read once for all of them."""
+        axis, source = self.section.axis, self.section.base[1]
+        product = source.read(axis, start, stop, self._whole)
+        dims = product.dims()
+        for name, array in product.arrays().items():
+            if axis not in dims[name].names:
+                self._whole[name] = array
+        return product
 
     def _side(self, work: Work, start: int, stop: int) -> Product | None:
         """The second product: the same piece of it where it has the axis too, else all of it."""
@@ -213,7 +299,12 @@ class Tiles:
             axis, length = self.section.axis, self.section.length
             # The whole length, not that of the tile a worker happens to see first.
             like = shapes_only(type(upstream), upstream.arrays(), axis, length)
-            self._plans[depth] = work.step.make_plan(like, work.values)
+            with preparing():
+                plan = self._tables.get(
+                    work.step, like, work.values, lambda: work.step.make_plan(like, work.values)
+                )
+                with blaming(work.step.name):
+                    self._plans[depth] = plan if work.step.host else on_device(plan)
         return self._plans[depth]
 
 

@@ -1,7 +1,7 @@
 """The worker: a process of its own with one XLA thread, told what to compute over a pipe.
 
-Started as ``python -m lightwell.engines.worker FD PARENT``. XLA on CPU changes the bits of FFTs
-and sums with the number of its threads, so a worker has one, and parallelism comes from more
+Started as ``python -m lightwell.engines.worker FD PARENT ORDINAL``. XLA on CPU changes the bits of
+FFTs and sums with the number of its threads, so a worker has one, and parallelism comes from more
 workers.
 """
 
@@ -18,16 +18,24 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from lightwell.engines.environment import cpu_class
+from lightwell.engines.preparing import listen
 from lightwell.errors import LightwellError, PluginError
 
-__all__ = ["forget_peak", "main", "peak_memory", "single_thread"]
+__all__ = ["bytes_read", "forget_peak", "main", "peak_memory", "shared_memory", "single_thread"]
+
+_sending = threading.Lock()
 
 
-def single_thread() -> None:
+def single_thread(cache: Path | None = None, ordinal: int = 0) -> None:
     """Start JAX with a thread pool of one, whatever the number of cores.
+
+    ordinal : of the worker; where there are several devices, workers take them in turn.
 
     XLA sizes its pool by the cores it may use when it starts. Afterwards every thread gets them
     all back: a thread keeps the affinity it was born with, and the workers would share one core.
+
+    cache : where compiled programs are kept for the next process, and taken from.
     """
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     if allowed:
@@ -35,7 +43,14 @@ def single_thread() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", False)  # noqa: FBT003  (the signature is jax's)
-    jax.devices()
+    if cache is not None:
+        # A program made for wider vectors would round differently, so each class has its own.
+        jax.config.update("jax_compilation_cache_dir", str(cache / f"programs-{cpu_class()}"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    devices = jax.local_devices()
+    if len(devices) > 1:
+        jax.config.update("jax_default_device", devices[ordinal % len(devices)])
     if allowed:
         for thread in _threads():
             with contextlib.suppress(ProcessLookupError):
@@ -81,6 +96,25 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def bytes_read() -> int:
+    """How many bytes this process has read so far, from the disk or what the system kept of it.
+
+    0 where the system does not count.
+    """
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        return int(Path("/proc/self/io").read_text(encoding="ascii").split()[1])
+    return 0
+
+
+def shared_memory() -> int:
+    """How much of this process's memory are pages of files, which all workers share; in bytes."""
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        kinds = ("RssFile:", "RssShmem:")
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(kinds))
+    return 0
+
+
 def forget_peak() -> None:
     """Let the peak begin anew, where the system can: the next slab is measured by itself.
 
@@ -94,7 +128,7 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def main(descriptor: int, parent: int) -> None:
+def main(descriptor: int, parent: int, ordinal: int) -> None:
     """Answer commands until the pipe closes."""
     die_with_parent(parent)
     # The supervisor decides: a signal to the group reaches it too, and it ends its workers.
@@ -102,13 +136,21 @@ def main(descriptor: int, parent: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pipe = Connection(descriptor)
     try:
-        sys.path[:] = pipe.recv()
+        sys.path[:], cache = pipe.recv()
     except (EOFError, OSError):
         return
-    single_thread()
+    single_thread(cache, ordinal)
+    # Loaded now: amid a slab there may be no memory for it, and then it counts as the slab's.
+    import lightwell.hdf5  # noqa: F401
     from lightwell.engines.duties import Duties
 
-    duties = Duties(lambda event: _send(pipe, ("event", event)))
+    listen()
+    duties = Duties(
+        tell=lambda event: _send(pipe, ("event", event)),
+        saved=lambda facts: _send(pipe, ("segment", facts)),
+        failed=lambda error: _send(pipe, ("error", error, _traceback(error))),
+        cache=cache,
+    )
     while True:
         try:
             command, arguments = pickle.loads(pipe.recv_bytes())  # noqa: S301  (our own pipe)
@@ -127,6 +169,10 @@ def _answer(pipe: Connection, duties: Any, command: str, arguments: tuple[Any, .
         _send(pipe, ("error", error, traceback.format_exc()))
     else:
         _send(pipe, ("done", result))
+
+
+def _traceback(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))
 
 
 def _explained(error: Exception) -> LightwellError:
@@ -149,9 +195,10 @@ def _send(pipe: Connection, message: tuple[Any, ...]) -> None:
     except Exception:
         kind, error, *rest = message
         content = pickle.dumps((kind, RuntimeError(f"{type(error).__name__}: {error}"), *rest))
-    with contextlib.suppress(OSError):
+    # The thread that writes answers too.
+    with _sending, contextlib.suppress(OSError):
         pipe.send_bytes(content)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

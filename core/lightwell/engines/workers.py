@@ -1,49 +1,69 @@
 """The supervisor's side of the workers: start, ask, listen, end."""
 
+import itertools
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Pipe, wait
+from pathlib import Path
 from threading import Event as ThreadEvent
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from lightwell.engines.environment import xla_flags
-from lightwell.errors import Interrupted, LightwellError, WorkerError
+from lightwell.engines.blame import may_go_on, said
+from lightwell.engines.environment import platform_wanted, xla_flags
+from lightwell.errors import Interrupted, LightwellError, MemoryShortage, WorkerError
 
 __all__ = ["Worker", "Workers"]
 
 Tell = Callable[[Mapping[str, Any]], None]
+T = TypeVar("T")
+
+_UNSAVED = 2
+"""Slabs a worker may have under way: one being computed, one being closed."""
+
+
+_SHORTAGE = (signal.SIGKILL, signal.SIGABRT, signal.SIGBUS)
+"""How a process ends that gets no more memory: the system kills it, its C++ library gives up."""
 
 
 class Worker:
     """One worker process and the pipe to it."""
 
-    def __init__(self, keep_open: Sequence[int] = ()) -> None:
+    def __init__(
+        self, keep_open: Sequence[int] = (), cache: Path | None = None, ordinal: int = 0
+    ) -> None:
         ours, theirs = Pipe()
         self.pipe: Any = ours
         self.doing: str | None = None
+        self.unsaved = 0
+        self.ordinal = ordinal
         self._about = ""
         command = [sys.executable, "-m", "lightwell.engines.worker"]
         self.process = subprocess.Popen(
-            [*command, str(theirs.fileno()), str(os.getpid())],
+            [*command, str(theirs.fileno()), str(os.getpid()), str(ordinal)],
             env=_environment(),
             pass_fds=(theirs.fileno(), *keep_open),
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
         try:
-            self.pipe.send(sys.path)
+            self.pipe.send((sys.path, cache))
         except OSError as error:
             raise self.died() from error
 
     @property
     def busy(self) -> bool:
-        """True between a command and its answer."""
-        return self.doing is not None
+        """True between a command and its answer, and until all its slabs are segments."""
+        return self.doing is not None or self.unsaved > 0
+
+    @property
+    def is_free(self) -> bool:
+        """True if it can compute a slab; that before may still be on its way to the disk."""
+        return self.doing is None and self.unsaved < _UNSAVED
 
     def ask(self, command: str, *arguments: Any, about: str = "") -> None:
         """Send a command; the answer comes by `receive`.
@@ -67,7 +87,7 @@ class Worker:
             raise self.died() from error
 
     def receive(self) -> tuple[str, Any]:
-        """The next message: ("event", …) or ("done", …).
+        """The next message: ("event", …), ("segment", …) or ("done", …).
 
         Errors: whatever the worker raised; WorkerError where it died.
         """
@@ -76,6 +96,9 @@ class Worker:
         except (EOFError, OSError) as gone:
             raise self.died() from gone
         if kind == "event":
+            return kind, content[0]
+        if kind == "segment":
+            self.unsaved -= 1
             return kind, content[0]
         self.doing = None
         if kind == "error":
@@ -92,8 +115,9 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = self.process.wait()
-        during = f"during {self._about}" if self.doing else "before it was asked for anything"
+        during = f"during {self._about}" if self.busy else "before it was asked for anything"
         again = "run the same command again, it resumes"
+        kind: type[WorkerError] = MemoryShortage if -status in _SHORTAGE else WorkerError
         if status == -signal.SIGKILL:
             cause = "was killed (SIGKILL, often because the machine ran out of memory)"
             remedy = f"{again}; give a smaller --memory than the machine has"
@@ -103,7 +127,7 @@ class Worker:
         else:
             cause = f"ended with status {status}"
             remedy = f"{again}; its own message stands above"
-        return WorkerError(f"a worker {cause} {during}", remedy=remedy)
+        return kind(f"a worker {cause} {during}", remedy=remedy)
 
     def end(self) -> None:
         """Stop the process, whatever it is doing."""
@@ -115,8 +139,15 @@ class Worker:
 class Workers:
     """The workers of one job; leaving the `with` block ends them all."""
 
-    def __init__(self, tell: Tell, stop: ThreadEvent, keep_open: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        tell: Tell,
+        stop: ThreadEvent,
+        keep_open: Sequence[int] = (),
+        cache: Path | None = None,
+    ) -> None:
         self._tell = tell
+        self._cache = cache
         self._stop = stop
         self._keep_open = keep_open
         self.members: list[Worker] = []
@@ -129,8 +160,10 @@ class Workers:
             self.dismiss(self.members[-1])
 
     def hire(self) -> Worker:
-        """Start one more worker."""
-        self.members.append(Worker(self._keep_open))
+        """Start one more worker, on the first device that no other has."""
+        taken = {member.ordinal for member in self.members}
+        ordinal = next(n for n in itertools.count() if n not in taken)
+        self.members.append(Worker(self._keep_open, self._cache, ordinal))
         return self.members[-1]
 
     def dismiss(self, member: Worker) -> None:
@@ -143,6 +176,18 @@ class Workers:
         while len(self.members) > number:
             self.dismiss(self.members[-1])
 
+    def twice_if_short(self, action: Callable[[], T]) -> T:
+        """Do something with workers, and again with new ones if memory was short for it."""
+        try:
+            return action()
+        except Exception as error:
+            if not may_go_on(error):
+                raise
+            self.shrink(0)
+            text = f"{said(error)}; trying again with a new worker"
+            self._tell({"event": "shortage", "text": text})
+            return action()
+
     def call(self, command: str, *arguments: Any) -> Any:
         """Ask the first worker and wait for its answer, passing on events.
 
@@ -153,6 +198,21 @@ class Workers:
         while True:
             for answer in self.listen([member]):
                 return answer[1]
+
+    def share(self, number: int, tasks: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        """Have up to `number` workers carry out commands; the answers as they come.
+
+        tasks : command and arguments of each. Errors: as for `call`.
+        """
+        pending = list(reversed(tasks))
+        while len(self.members) < min(number, len(pending)):
+            self.hire()
+        while pending or any(member.busy for member in self.members):
+            for member in self.members:
+                if pending and not member.busy:
+                    member.ask(*pending.pop())
+            for _, answer in self.listen(self.members):
+                yield answer
 
     def listen(self, members: Sequence[Worker], patience: float = 0.2) -> list[tuple[Worker, Any]]:
         """Answers that have come in within `patience` seconds; events are passed on."""
@@ -191,5 +251,15 @@ def _environment() -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith("JAX_")}
     threads = ("NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     single = dict.fromkeys(threads, "1")
-    own = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": xla_flags(), "PYTHONUNBUFFERED": "1"}
-    return {**kept, **single, **own}
+    own = {
+        "JAX_PLATFORMS": platform_wanted(),
+        "XLA_FLAGS": xla_flags(),
+        "PYTHONUNBUFFERED": "1",
+    }
+    polite = {
+        # Tiles come and go; in pages of 4 kB a third of the time was the system's, handing out.
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        # Memory of a device is asked for tile by tile, unless its owner wants it otherwise.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+    return {**polite, **kept, **single, **own}

@@ -15,7 +15,7 @@ __all__ = ["AUTO", "Setting", "Slot", "recipe_slots", "resolve"]
 AUTO = "auto"
 """The value of a tapped parameter before its estimate is known."""
 
-Origin = Literal["given", "recipe", "estimate", "entry", "default"]
+Origin = Literal["given", "recipe", "estimate", "entry", "default", "sweep"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Recipe(Stage[In_contra, Out_co], Generic[In_contra, Out_co]):
         """
         addressed: dict[str, Any] = {}
         for name, value in given.items():
-            address = self._address(name)
+            address = self.address(name)
             if address in addressed:
                 raise ParameterError(
                     f"'{name}' is given twice, once as '{address}'", where=self.name
@@ -93,8 +93,11 @@ class Recipe(Stage[In_contra, Out_co], Generic[In_contra, Out_co]):
             addressed[address] = value
         return resolve(self.name, self.slots, addressed, lookup, text=text)
 
-    def _address(self, name: str) -> str:
-        """The address of a parameter; ``step.parameter`` is understood for any of them."""
+    def address(self, name: str) -> str:
+        """The address of a parameter; ``step.parameter`` is understood for any of them.
+
+        Errors: ParameterError naming the nearest one there is.
+        """
         if name in self.slots:
             return name
         for address, slot in self.slots.items():
@@ -119,6 +122,16 @@ class Recipe(Stage[In_contra, Out_co], Generic[In_contra, Out_co]):
     def to_json(self) -> dict[str, Any]:
         """The chain as data: names of steps and what the recipe bound; goes into every result."""
         return {"name": self.name, "nodes": [_node_json(stage) for stage in self._nodes]}
+
+    def beginning(self, position: int) -> list[dict[str, Any]]:
+        """The chain as data, up to the node that runs the step at a position."""
+        found, last = [], -1
+        for stage in self._nodes:
+            found.append(_node_json(stage))
+            last += sum(1 for _ in _steps_of(stage))
+            if last >= position:
+                break
+        return found
 
     def digest(self) -> str:
         """The sha-256 of the chain as data."""

@@ -5,6 +5,7 @@ static. The plan is an argument, never a constant. Nothing is fused across steps
 fused with its neighbour may round differently, and results must not depend on who asked.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from lightwell.errors import LightwellError
 from lightwell.products import Product
 from lightwell.steps.fold import FoldStep
-from lightwell.steps.iterate import IterateStep
+from lightwell.steps.iterate import IterateStep, TiledIteration
 from lightwell.steps.states import register_states
 
 __all__ = [
@@ -20,13 +21,21 @@ __all__ = [
     "call_iterate",
     "call_map",
     "compiled_map",
+    "is_last",
+    "jitted_close",
     "jitted_iteration",
+    "jitted_survey",
+    "jitted_tile",
     "jitted_update",
     "map_arguments",
     "strong_types",
 ]
 
 Values = Mapping[str, Any]
+
+# Read by JAX when its first array is made: memory of a device is asked for as it is needed, and
+# not most of it grabbed at once. Whoever set it otherwise is heard.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
 def call_map(step: Any, product: Product, side: Product | None, plan: Any, values: Values) -> Any:
@@ -167,6 +176,40 @@ def jitted_iteration(update: Callable[..., Any], takes: type[Product]) -> Any:
     return jax.jit(run)
 
 
+def jitted_tile(update: Callable[..., Any], takes: type[Product]) -> Any:
+    """A jitted ``update(state, arrays, i, first)`` of a tiled iteration; the state is given away.
+
+    The memory of the old state is the new one's.
+    """
+    import jax
+
+    register_states()
+
+    def run(state: Any, arrays: Any, i: Any, first: Any) -> Any:
+        return strong_types(update(state, takes(*arrays), i, first))
+
+    return jax.jit(run, donate_argnums=0)
+
+
+def jitted_survey(survey: Callable[..., Any], takes: type[Product]) -> Any:
+    """A jitted ``survey(state, arrays, first)`` of a tiled iteration."""
+    import jax
+
+    register_states()
+    return jax.jit(lambda state, arrays, first: survey(state, takes(*arrays), first))
+
+
+def jitted_close(close: Callable[..., Any]) -> Any:
+    """A jitted ``close(state, i)`` of a tiled iteration."""
+    import jax
+
+    def run(state: Any, i: Any) -> Any:
+        following, metrics = close(state, i)
+        return strong_types(following), metrics
+
+    return jax.jit(run)
+
+
 def strong_types(state: Any) -> Any:
     """The state with the types its arrays have once they were stored and read again.
 
@@ -184,10 +227,65 @@ def call_iterate(step: IterateStep[Any, Any, Any], product: Product, values: Val
     import jax.numpy as jnp
 
     register_states()
+    arrays = {name: jnp.asarray(array) for name, array in product.arrays().items()}
     iteration = step.function(product, **values)
+    if isinstance(iteration, TiledIteration):
+        return _iterate_on_tiles(step, iteration, arrays, values)
     update = jitted_iteration(iteration.update, step.takes)
-    arrays = tuple(jnp.asarray(a) for a in product.arrays().values())
-    state = strong_types(iteration.init(step.takes(*arrays)))
+    state = strong_types(iteration.init(step.takes(**arrays)))
+    metrics: dict[str, list[float]] = {}
     for i in range(values["iterations"]):
-        state, _ = update(state, arrays, i)
+        state, found = update(state, tuple(arrays.values()), i)
+        if is_last(iteration.stop, metrics, found):
+            break
+    return iteration.finish(state)
+
+
+def is_last(stop: Any, metrics: dict[str, list[float]], found: Mapping[str, Any]) -> str | None:
+    """Add the metrics of an iteration; why it was the last one, or None."""
+    for name, value in found.items():
+        metrics.setdefault(name, []).append(float(value))
+    said: str | None = stop(metrics) if stop is not None else None
+    return said
+
+
+def _iterate_on_tiles(
+    step: IterateStep[Any, Any, Any],
+    iteration: TiledIteration[Any, Any, Any],
+    arrays: Mapping[str, Any],
+    values: Values,
+) -> Any:
+    import jax
+
+    dims, axis = step.takes.dims(), step.over
+    places = {n: d.names.index(axis) for n, d in dims.items() if axis in d.names}
+    length = next(arrays[name].shape[place] for name, place in places.items())
+    tile = step.tile_length(values, length) or length
+
+    def cut(first: int) -> tuple[Any, ...]:
+        return tuple(
+            jax.lax.slice_in_dim(array, first, min(first + tile, length), axis=places[name])
+            if name in places
+            else array
+            for name, array in arrays.items()
+        )
+
+    firsts = range(0, length, tile)
+    state = strong_types(iteration.init(step.takes(**arrays)))
+    if iteration.survey is not None:
+        survey = jitted_survey(iteration.survey, step.takes)
+        for first in firsts:
+            state = survey(state, cut(first), first)
+    if iteration.start is not None:
+        state = iteration.start(state)
+    state = jax.tree_util.tree_map(lambda leaf: leaf.copy(), strong_types(state))
+    update, close = jitted_tile(iteration.update, step.takes), jitted_close(iteration.close)
+    metrics: dict[str, list[float]] = {}
+    for i in range(values["iterations"]):
+        for number in iteration.order(len(firsts), i) if iteration.order else range(len(firsts)):
+            first = firsts[int(number)]
+            state = update(state, cut(first), i, first)
+        state, found = close(state, i)
+        if is_last(iteration.stop, metrics, found):
+            break
     return iteration.finish(state)

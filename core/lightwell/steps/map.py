@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Concatenate, Generic, Never, ParamSpec, TypeVar, overload
 
 from lightwell.errors import JunctionError, LightwellError
-from lightwell.parameters import annotations_of
+from lightwell.parameters import annotations_of, keyword_names
 from lightwell.products import Product
 from lightwell.steps.base import Step, check_axes, check_over
 from lightwell.steps.stages import Stage
@@ -34,9 +34,11 @@ class _Mapped(Step):
         tile: Mapping[str, int],
         plan: Callable[..., Any] | None,
         host: bool,  # noqa: FBT001  (given by the decorators alone)
+        workspace: float,
     ) -> None:
         super().__init__(function, with_plan=plan is not None)
         self.host = host
+        self.workspace = workspace
         self.over = check_over(self.name, over)
         self.halo = dict(halo)
         self.tile = dict(tile)
@@ -48,7 +50,9 @@ class _Mapped(Step):
         check_axes(self.name, "over", self.over, self.takes, self.gives)
         self._check_extents("halo", self.halo, least=0)
         self._check_extents("tile", self.tile, least=1)
-        if self.plan is not None and (unknown := set(_keywords(self.plan)) - set(self.parameters)):
+        if self.plan is not None and (
+            unknown := set(keyword_names(self.plan)) - set(self.parameters)
+        ):
             raise LightwellError(
                 f"{self.name}: its plan has parameters the step has not: {sorted(unknown)}",
                 remedy="a plan takes a part of the step's own keyword parameters",
@@ -66,11 +70,16 @@ class _Mapped(Step):
         """How the step is called in messages."""
         return self.name
 
+    @property
+    def plan_parameters(self) -> tuple[str, ...]:
+        """The parameters the tables of the step depend on."""
+        return () if self.plan is None else tuple(keyword_names(self.plan))
+
     def make_plan(self, like: Any, values: Mapping[str, Any]) -> Any:
         """The host-side tables of the step, from shapes, untiled arrays and parameters."""
         if self.plan is None:
             return None
-        return self.plan(like, **{n: values[n] for n in _keywords(self.plan)})
+        return self.plan(like, **{n: values[n] for n in self.plan_parameters})
 
 
 class MapStep(_Mapped, Stage[A_contra, B_co], Generic[A_contra, B_co, P]):
@@ -139,8 +148,9 @@ class _MapDecorator:
         tile: Mapping[str, int],
         *,
         host: bool,
+        workspace: float,
     ) -> None:
-        self._options = (over, halo, tile, None, host)
+        self._options = (over, halo, tile, None, host, workspace)
 
     @overload
     def __call__(self, function: Callable[Concatenate[A, S, P], B]) -> MapStep2[A, S, B, P]: ...
@@ -159,8 +169,9 @@ class _PlannedDecorator:
         plan: Callable[..., Any],
         *,
         host: bool,
+        workspace: float,
     ) -> None:
-        self._options = (over, halo, tile, plan, host)
+        self._options = (over, halo, tile, plan, host, workspace)
 
     @overload
     def __call__(
@@ -187,11 +198,6 @@ def _is_product(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Product)
 
 
-def _keywords(function: Callable[..., Any]) -> list[str]:
-    found = inspect.signature(function).parameters.values()
-    return [p.name for p in found if p.kind is inspect.Parameter.KEYWORD_ONLY]
-
-
 @overload
 def map_step(
     *,
@@ -199,6 +205,7 @@ def map_step(
     halo: Mapping[str, int] | None = None,
     tile: Mapping[str, int] | None = None,
     host: bool = False,
+    workspace: float = 0.0,
 ) -> _MapDecorator: ...
 @overload
 def map_step(
@@ -208,6 +215,7 @@ def map_step(
     halo: Mapping[str, int] | None = None,
     tile: Mapping[str, int] | None = None,
     host: bool = False,
+    workspace: float = 0.0,
 ) -> _PlannedDecorator: ...
 def map_step(
     *,
@@ -216,6 +224,7 @@ def map_step(
     halo: Mapping[str, int] | None = None,
     tile: Mapping[str, int] | None = None,
     host: bool = False,
+    workspace: float = 0.0,
 ) -> Any:
     """Make a function a step whose result along `over` depends on nothing else along `over`.
 
@@ -224,8 +233,10 @@ def map_step(
     tile : the extent along an axis the kernel is fastest with (the engine's own rule else);
     plan : makes host-side tables once per run, from shapes, untiled arrays and parameters;
     host : the step gets NumPy arrays and is not compiled, for work a compiled CPU form of the
-    kernel does several times faster than XLA; a test has to hold the two forms together.
+    kernel does several times faster than XLA; a test has to hold the two forms together;
+    workspace : what a host step needs beside input and output, in sizes of its input, so that
+    its memory can be foreseen; that of compiled steps is known.
     """
     if plan is None:
-        return _MapDecorator(over, halo or {}, tile or {}, host=host)
-    return _PlannedDecorator(over, halo or {}, tile or {}, plan, host=host)
+        return _MapDecorator(over, halo or {}, tile or {}, host=host, workspace=workspace)
+    return _PlannedDecorator(over, halo or {}, tile or {}, plan, host=host, workspace=workspace)

@@ -35,7 +35,7 @@ def read_signature(function: Callable[..., Any], *, with_plan: bool = False) -> 
     products: dict[str, type[Product]] = {}
     plan_name = None
     for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+        if parameter.kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
             continue
         annotation = hints.get(parameter.name)
         if isinstance(annotation, type) and issubclass(annotation, Product):

@@ -1,5 +1,7 @@
 """Small recipes, one for each kind of step, for the engine to run."""
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 import jax
@@ -15,6 +17,7 @@ from lightwell import (
     Iteration,
     Product,
     State,
+    TiledIteration,
     Unit,
     estimate_step,
     fold_step,
@@ -180,6 +183,80 @@ def relax(
     return Iteration(init, update, lambda state: Volume(state.field))
 
 
+class Mixture(Product):
+    """Mean slices, and which of them every slice is nearest to."""
+
+    mean: Annotated[Array, Dims("kind", "y", "x")]
+    kind: Annotated[Array, Dims("row")]
+
+
+class MixtureState(State):
+    """Means so far, sums of this pass, and the kind of every slice."""
+
+    mean: Array
+    total: Array
+    number: Array
+    kind: Array
+    distance: Array
+
+
+@iterate_step(checkpoint=4, over="row", tile="rows")
+def cluster(
+    like: Volume, *, iterations: int = 15, kinds: int = 3, rows: int = 4, tolerance: float = 0.0
+) -> TiledIteration[MixtureState, Volume, Mixture]:
+    """Slices in kinds, their means moved a random way towards the slices that are nearest."""
+    count, *shape = like.data.shape
+
+    def init(data: Volume) -> MixtureState:
+        blank = jnp.zeros((kinds, *shape))
+        return MixtureState(blank, blank, jnp.zeros(kinds), jnp.zeros(count, int), jnp.zeros(()))
+
+    def survey(state: MixtureState, tile: Volume, first: Array) -> MixtureState:
+        mean = state.mean.at[0].add(jnp.sum(tile.data, axis=0) / count)
+        return dataclasses.replace(state, mean=mean)
+
+    def start(state: MixtureState) -> MixtureState:
+        shifts = jnp.linspace(0.9, 1.1, kinds)[:, None, None]
+        return dataclasses.replace(state, mean=state.mean[0] * shifts)
+
+    def update(state: MixtureState, tile: Volume, i: Array, first: Array) -> MixtureState:
+        away = jnp.sum((tile.data[:, None] - state.mean) ** 2, axis=(2, 3))
+        nearest = jnp.argmin(away, axis=1)
+        member = jax.nn.one_hot(nearest, kinds)
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), i), first)
+        weight = jax.random.uniform(key, nearest.shape)[:, None] * member
+        return MixtureState(
+            state.mean,
+            state.total + jnp.einsum("rk,ryx->kyx", weight, tile.data),
+            state.number + weight.sum(axis=0),
+            jax.lax.dynamic_update_slice(state.kind, nearest, (first,)),
+            state.distance + away.min(axis=1).sum(),
+        )
+
+    def close(state: MixtureState, i: Array) -> tuple[MixtureState, dict[str, Array]]:
+        weight = state.number[:, None, None]
+        mean = jnp.where(weight > 0, state.total / jnp.maximum(weight, 1e-9), state.mean)
+        after = MixtureState(
+            mean, state.total * 0, state.number * 0, state.kind, jnp.zeros_like(state.distance)
+        )
+        return after, {"distance": state.distance}
+
+    def stop(metrics: Mapping[str, Sequence[float]]) -> str | None:
+        steady = len(metrics["distance"]) > 3 and tolerance > 0
+        return "the distance is small enough" if steady else None
+
+    return TiledIteration(
+        init,
+        update,
+        close,
+        lambda state: Mixture(state.mean, state.kind),
+        survey=survey,
+        start=start,
+        stop=stop,
+        order=lambda tiles, i: [(tile + i) % tiles for tile in range(tiles)],
+    )
+
+
 volume = (
     Input("data", Scan) | normalise | find_axis.into("axis") | soften | project.bind(kind="cosine")
 ).named("test.volume")
@@ -191,3 +268,5 @@ cleaned = (
 ).named("test.cleaned")
 
 relaxed = (volume | relax).named("test.relaxed")
+
+clustered = (Input("data", Volume) | cluster).named("test.clustered")

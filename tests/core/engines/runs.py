@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import chains
+import h5py
 import numpy as np
 import stranger_chains
 
@@ -92,3 +93,15 @@ def arrays_of(outcome: Outcome, folder: Path) -> dict[str, np.ndarray]:
 def leftovers(folder: Path) -> list[str]:
     """Half-written files anywhere below a folder."""
     return [os.fspath(path) for path in folder.rglob("*.part")]
+
+
+def spoil_a_chunk(path: Path) -> None:
+    """Change bytes in the middle of a compressed chunk; a single bit may mean the same numbers."""
+    with h5py.File(path) as file:
+        chunked = next(item for item in file.values() if item.chunks)
+        place = chunked.id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    middle = place.byte_offset + place.size // 2
+    for position in range(middle, middle + min(64, place.size // 2)):
+        content[position] ^= 0xFF
+    path.write_bytes(content)

@@ -229,6 +229,26 @@ def hungry(frames: Frames, *, gain: float = 2.0) -> Frames:
     return Frames(jnp.sqrt(frames.image * gain))
 
 
+@map_step(over={"frame"}, tile={"frame": 1}, host=True)
+def scarce(frames: Frames, *, mark: str = "", times: int = 2, how: str = "python") -> Frames:
+    """Be short of memory some times, as a file says, in one of the ways processes are."""
+    if mark:
+        with open(mark, "a+", encoding="utf-8") as file:  # noqa: PTH123
+            file.seek(0)
+            lines = len(file.readlines())
+            file.write("called\n")
+        # Not with the first tile: the slabs behind it are larger.
+        if 3 <= lines < 3 + times:
+            if how == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if how == "xla":
+                raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
+            if how == "loader":
+                raise ImportError("memory.so: failed to map segment from shared object")
+            raise MemoryError("Unable to allocate 1 TiB")
+    return Frames.of(image=np.asarray(frames.image) * 2)
+
+
 start = Input("data", Scan) | normalise
 
 lines = (start | spectra).named("test.lines")
@@ -247,3 +267,4 @@ normed = (start | highest.into("factor") | scale).named("test.normed")
 ground = (Input("data", Frames) | grind | brightest.into("peak") | relative).named("test.ground")
 large = (Input("data", Frames) | hungry).named("test.large")
 weakly = (Input("data", Volume) | weak).named("test.weakly")
+scarcely = (Input("data", Frames) | scarce).named("test.scarcely")

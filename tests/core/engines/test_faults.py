@@ -15,6 +15,7 @@ import runs
 import stranger_chains
 
 from lightwell import Input
+from lightwell.engines import Source
 from lightwell.engines.local import LocalEngine
 from lightwell.engines.lock import JobLock
 from lightwell.errors import (
@@ -26,6 +27,7 @@ from lightwell.errors import (
     PluginError,
     WorkerError,
 )
+from lightwell.stacks import ArrayInMemory, take
 
 
 def test_an_error_of_a_step_names_step_and_place(tmp_path: Path) -> None:
@@ -51,14 +53,40 @@ def test_numbers_that_are_none_stop_with_step_and_place(value: float, tmp_path: 
     spoilt = runs.in_memory(
         chains.Scan, **{**{n: a.read() for n, a in source.arrays.items()}, "frames": frames}
     )
-    with pytest.raises(InputError, match=r"the scan's own data gave NaN .* row 8 to 11"):
+    place = r"in 'frames' at angle 2, row 9, x 5.* row 8 to 11"
+    with pytest.raises(InputError, match=r"the scan's own data has NaN .*" + place):
         runs.run("lines", tmp_path / "a", sources={"data": spoilt})
     frames[2, 9, 5] = -100
     with pytest.raises(InputError, match=r"zero_to_nan gave NaN .*'line'.* row 8 to 11"):
         runs.run("nans", tmp_path / "b", given={"floor": -1e3}, sources={"data": spoilt})
 
 
+def test_a_spoilt_frame_of_a_stack_is_named_as_the_file_counts_it(tmp_path: Path) -> None:
+    source = runs.scan()
+    frames = np.zeros((9, 22, 32), np.float32)
+    frames[3:] = source.arrays["frames"].read(())
+    frames[7, 9, 5] = np.nan
+    stack = take(ArrayInMemory(frames), range(3, 9))
+    spoilt = Source(chains.Scan, {**source.arrays, "frames": stack})
+    with pytest.raises(InputError, match="angle 4, row 9, x 5, which is frame 7 of the stack"):
+        runs.run("volume", tmp_path, sources={"data": spoilt})
+
+
+def test_an_estimate_that_spoilt_data_made_fail_says_so(tmp_path: Path) -> None:
+    source = runs.scan()
+    frames = source.arrays["frames"].read(()).copy()
+    frames[1, 11, 3] = np.inf
+    spoilt = Source(chains.Scan, {**source.arrays, "frames": ArrayInMemory(frames)})
+    with pytest.raises(InputError, match=r"own data has NaN .* 'frames' at angle 1, row 11, x 3"):
+        runs.run("without_hope", tmp_path, sources={"data": spoilt})
+
+
 def test_a_diverging_iteration_stops(tmp_path: Path) -> None:
+    spoilt = np.ones((9, 16, 16), np.float32)
+    spoilt[3, 1, 2] = np.nan
+    source = {"data": runs.in_memory(chains.Volume, data=spoilt)}
+    with pytest.raises(InputError, match=r"diverged.* data has .* 'data' at row 3, y 1, x 2"):
+        runs.run("weakly", tmp_path / "spoilt", sources=source)
     with pytest.raises(InputError, match="weak diverged: error is nan after iteration 3"):
         runs.run("weakly", tmp_path, given={"stop_at": 3})
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import chains
+import h5py
 import numpy as np
 import pytest
 import runs
@@ -16,7 +17,7 @@ from lightwell.engines.local import LocalEngine
 from lightwell.engines.sources import Source
 from lightwell.engines.verification import stored_digest
 from lightwell.errors import Conflict, InputError, Interrupted, MissingSource, ParameterError
-from lightwell.hdf5 import Hdf5Array
+from lightwell.hdf5 import Hdf5Array, release
 
 NAMES = ("volume", "labels", "cleaned", "relaxed", "lines", "totals")
 DIGESTS: dict[str, tuple[str, Mapping[str, Any]]] = {}
@@ -172,10 +173,9 @@ def test_the_stored_numbers_have_the_digest_of_the_result(
     found = runs.run("lines", tmp_path, slices=slices).output
     assert stored_digest(found) == found.digest
     segment = next(found.folder.glob("seg_*.h5"))
-    content = bytearray(segment.read_bytes())
-    first = Hdf5Array.find(segment, "intensity").read()[0].tobytes()
-    content[content.find(first)] ^= 1
-    segment.write_bytes(content)
+    release()
+    with h5py.File(segment, "r+") as file:
+        file["intensity"][0, 0] += 1
     assert stored_digest(found) != found.digest
 
 
@@ -289,17 +289,20 @@ def test_the_folder_of_a_result_can_be_moved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(after, before)
 
 
-@pytest.mark.parametrize("fault", ["truncated", "one bit"])
+@pytest.mark.parametrize("fault", ["truncated", "other bytes", "another number"])
 def test_a_corrupt_segment_is_found_and_computed_again(fault: str, tmp_path: Path) -> None:
     found = runs.run("volume", tmp_path)
     data = runs.arrays_of(found, tmp_path)["data"]
     [segment, *_] = sorted(found.output.folder.glob("seg_*.h5"))
-    content = bytearray(segment.read_bytes())
     if fault == "truncated":
-        content = content[: len(content) // 2]
+        content = segment.read_bytes()
+        segment.write_bytes(content[: len(content) // 2])
+    elif fault == "another number":
+        release()
+        with h5py.File(segment, "r+") as file:
+            file["data"][0, 0, 0] += 1
     else:
-        content[content.find(data[0, 0].tobytes())] ^= 1
-    segment.write_bytes(content)
+        runs.spoil_a_chunk(segment)
     events: list[str] = []
     again = runs.run("volume", tmp_path, on_event=lambda e: events.append(e["event"]))
     assert events.count("damaged") == 1

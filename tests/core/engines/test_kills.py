@@ -1,29 +1,40 @@
-"""A job killed at random moments ends with the bits of an undisturbed one."""
+"""Jobs of every kind, disturbed at random, end with the bits of undisturbed ones."""
 
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import runs
+from killed import JOBS
+
+from lightwell.engines.lock import is_locked
+from lightwell.testing.disturbing import RESUMABLE, Hit, disturb
 
 HERE = Path(__file__).parent
 GB = 1 << 30
 FULL = {"memory": 2 * GB, "workers": 2, "slabs": 4}
+HITS = 220
+"""Of the campaign's 300; those through the command line are in tests/end_to_end/test_kills.py."""
+
+TRIES = 4
+"""Of one job, before it is left in peace to end: later ones would find little left to do."""
 
 
-def start(folder: Path, **means: Any) -> subprocess.Popen[str]:
-    """Start the job; its error output goes to a file, since nobody reads it meanwhile."""
+def start(job: str, folder: Path, **means: Any) -> subprocess.Popen[str]:
+    """Start a job of `killed.JOBS`; its error output goes to a file, since nobody reads it."""
     folder.mkdir(parents=True, exist_ok=True)
+    told = json.dumps({"job": job, "folder": str(folder), **means})
     with (folder / "stderr.txt").open("a") as errors:
         return subprocess.Popen(
-            [sys.executable, str(HERE / "killed.py"), json.dumps({"folder": str(folder), **means})],
+            [sys.executable, str(HERE / "killed.py"), told],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -31,171 +42,79 @@ def start(folder: Path, **means: Any) -> subprocess.Popen[str]:
         )
 
 
-def finish(folder: Path, **means: Any) -> dict[str, Any]:
-    with start(folder, **means) as process:
-        output, _ = process.communicate(timeout=300)
+def finish(job: str, folder: Path, **means: Any) -> dict[str, Any]:
+    with start(job, folder, **means) as process:
+        output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, (folder / "stderr.txt").read_text()
     found: dict[str, Any] = json.loads(output)
     return found
 
 
-class Diary:
-    """The events of one try, read while they are written."""
+def leftovers(folder: Path) -> list[str]:
+    """What nothing should be left of: unfinished files, locks, shared memory."""
+    shared = [str(path) for path in Path("/dev/shm").glob("*lightwell*")]  # noqa: S108
+    locked = [str(path) for path in folder.rglob("lock") if is_locked(path)]
+    return [*runs.leftovers(folder), *shared, *locked]
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "events.jsonl"
-        self.offset = self.path.stat().st_size if self.path.exists() else 0
-        self.events: list[dict[str, Any]] = []
 
-    def read(self) -> list[dict[str, Any]]:
-        if self.path.exists():
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                whole, newline, _ = file.read().rpartition(b"\n")
-            self.offset += len(whole) + len(newline)
-            self.events += [json.loads(line) for line in whole.splitlines()]
-        return self.events
-
-    def is_inside(self, tiles: int) -> bool:
-        """Whether an open slab of several tiles has so many finished ones, or half."""
-        slabs = self.open_slabs().items()
-        return any(
-            last - first > 1 and len(done) >= min(tiles, (last - first) // 2)
-            for (_, first, last), done in slabs
+def harried(job: str, folder: Path, rng: random.Random, inside: float) -> list[Hit]:
+    """Disturb one job a few times, mostly amid slabs."""
+    hits: list[Hit] = []
+    for _ in range(TRIES):
+        so_far = sum(hit.inside for hit in hits)
+        at_any_time = inside > 0.7 and so_far >= 0.7 * len(hits) and rng.random() < 0.3
+        means = {
+            "memory": int(rng.uniform(0.8, 2.0) * GB),
+            "workers": rng.choice([1, 1, 2]),
+            "slabs": rng.choice([1, 1, 2, 4]),
+        }
+        found, status = disturb(
+            lambda means=means: start(job, folder, **means),  # type: ignore[misc]
+            folder,
+            rng,
+            at_any_time=at_any_time,
         )
-
-    def open_slabs(self) -> dict[tuple[int, int, int], set[int]]:
-        """Slabs begun and not closed, with their finished tiles."""
-        found: dict[tuple[int, int, int], set[int]] = {}
-        for event in self.read():
-            if event["event"] == "slab-begun":
-                found[event["section"], event["first"], event["last"]] = set()
-            elif event["event"] in {"slab-done", "segment"}:
-                found.pop((event["section"], event["first"], event["last"]), None)
-            elif event["event"] == "tile-done":
-                for (section, first, last), done in found.items():
-                    if section == event["section"] and first <= event["tile"] < last:
-                        done.add(event["tile"])
-        return found
-
-
-class Kill(NamedTuple):
-    """What a kill hit."""
-
-    victim: str
-    inside: bool
-    section: int | None
-    done: str
-
-
-def workers_of(pid: int) -> list[int]:
-    found = subprocess.run(
-        ["ps", "--ppid", str(pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
-    )
-    lines = [line.split(None, 1) for line in found.stdout.splitlines()]
-    return [int(number) for number, program in lines if "lightwell.engines.worker" in program]
-
-
-def kill_once(folder: Path, rng: random.Random, *, at_any_time: bool) -> Kill | None:
-    """Run the job with random means and kill it; None where it came to its end before."""
-    means = {
-        "memory": int(rng.uniform(0.6, 2.0) * GB),
-        "workers": rng.choice([1, 2]),
-        "slabs": rng.choice([1, 2, 4, 8, 16]),
-    }
-    # Most kills wait until a slab has so many finished tiles.
-    tiles = None if at_any_time else rng.randint(1, 12)
-    moment = time.monotonic() + (rng.uniform(0.2, 4.0) if tiles is None else 120)
-    # Not only within the first section: some tries let it pass a few slabs before.
-    segments = rng.choice([0, 0, 1, 3, 8])
-    pause = rng.uniform(0, 0.01)
-    with start(folder, **means) as process:
-        diary = Diary(folder)
-        while process.poll() is None and time.monotonic() < moment:
-            closed = sum(event["event"] == "segment" for event in diary.read())
-            if tiles is not None and closed >= segments and diary.is_inside(tiles):
-                break
-            time.sleep(0.002)
-        time.sleep(pause)
-        workers = workers_of(process.pid)
-        is_worker = bool(workers) and rng.random() < 0.15
-        if process.poll() is not None:
-            assert process.returncode == 0, (folder / "stderr.txt").read_text()
-            return None
-        os.kill(rng.choice(workers) if is_worker else process.pid, 9)
-        assert process.wait(timeout=60) != 0 or is_worker
-    if process.returncode == 0:
-        return None  # the worker that was killed had nothing left to do
-    assert gone(workers), "a worker outlived its supervisor"
-    # A slab of one tile is not partly finished, whatever is done of it.
-    slabs = [(k, done) for k, done in diary.open_slabs().items() if done and k[2] - k[1] > 1]
-    done = ", ".join(f"{len(done)} of {key[2] - key[1]}" for key, done in slabs)
-    section = slabs[0][0][0] if slabs else None
-    return Kill("a worker" if is_worker else "the supervisor", bool(slabs), section, done)
-
-
-def gone(workers: list[int]) -> bool:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if not any(map(is_running, workers)):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def is_running(pid: int) -> bool:
-    try:
-        # Empty for one that has ended and that nobody has asked about.
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
-    except OSError:
-        return False
-
-
-def campaign(folder: Path, kills: int, rng: random.Random) -> Iterator[tuple[Path, Kill]]:
-    """Kill until there were that many kills; a job that ended meanwhile is begun anew."""
-    number, tries = 0, 0
-    inside: list[bool] = []
-    while len(inside) < kills:
-        # A fresh job after some tries as well, so that the beginning is hit again.
-        if tries == 12:
-            number, tries = number + 1, 0
-        job = folder / f"job_{number}"
-        at_any_time = sum(inside) > 0.75 * len(inside) and rng.random() < 0.3
-        found = kill_once(job, rng, at_any_time=at_any_time)
-        tries += 1
-        if found is None:
-            tries = 12
-            continue
-        inside.append(found.inside)
-        yield job, found
+        said = (folder / "stderr.txt").read_text()
+        # A TERM that comes before the job can listen ends it as it does any process.
+        assert status in {0, RESUMABLE, -signal.SIGKILL, -signal.SIGTERM}, said
+        hits += found
+        if status == 0:
+            break
+    return hits
 
 
 @pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_killed_jobs_end_with_the_bits_of_an_undisturbed_one(
+def test_disturbed_jobs_end_with_the_bits_of_undisturbed_ones(
     tmp_path: Path, soak_share: float
 ) -> None:
-    number = max(3, round(30 * soak_share * 10))
+    number = max(4, round(HITS * soak_share))
     seed = int(os.environ.get("LIGHTWELL_SEED") or time.time_ns() % 2**32)
     rng = random.Random(seed)
-    whole = finish(tmp_path / "undisturbed", **FULL)
-    kills = []
-    jobs: dict[Path, int] = {}
-    for job, kill in campaign(tmp_path, number, rng):
-        kills.append(kill)
-        jobs[job] = jobs.get(job, 0) + 1
-        place = f"inside section {kill.section}: {kill.done} tiles" if kill.inside else "between"
-        print(f"kill {len(kills):3d} of {job.name}, {kill.victim}, {place}")  # noqa: T201
-    inside = sum(kill.inside for kill in kills) / len(kills)
-    print(f"seed {seed}: {len(kills)} kills of {len(jobs)} jobs, {inside:.0%} inside a slab")  # noqa: T201
-    ends = {job.name: finish(job, **{**FULL, "slabs": rng.choice([1, 4, 16])}) for job in jobs}
-    assert {name: end["digest"] for name, end in ends.items()} == dict.fromkeys(
-        ends, whole["digest"]
-    ), f"seed {seed}"
-    assert all(end["estimates"] == whole["estimates"] for end in ends.values())
-    assert inside >= 0.6
-    assert not runs.leftovers(tmp_path)
+    whole: dict[str, dict[str, Any]] = {}
+    hits: list[Hit] = []
+    names: list[str] = []
+    while len(hits) < number:
+        # Every kind in turn, in an order of their own: a small share begins anywhere.
+        names = names or rng.sample(list(JOBS), len(JOBS))
+        job, round_ = names.pop(), len(hits)
+        if job not in whole:
+            whole[job] = finish(job, tmp_path / "whole" / job / "job", **FULL)
+        folder = tmp_path / f"{round_}_{job}" / "job"
+        inside = sum(hit.inside for hit in hits) / max(len(hits), 1)
+        found = harried(job, folder, rng, inside)
+        end = finish(job, folder, **{**FULL, "slabs": rng.choice([1, 4, 16])})
+        for hit in found:
+            print(f"{job}: {hit}")  # noqa: T201
+        assert end["digest"] == whole[job]["digest"], f"{job}, seed {seed}: {found}"
+        assert end["estimates"] == whole[job]["estimates"]
+        assert not leftovers(tmp_path)
+        hits += found
+    share = sum(hit.inside for hit in hits) / len(hits)
+    kinds = ", ".join(f"{count} {how}" for how, count in Counter(h.how for h in hits).items())
+    print(f"seed {seed}: {len(hits)} hits ({kinds}), {share:.0%} inside a slab")  # noqa: T201
+    assert share >= 0.6
 
 
 @pytest.mark.slow
@@ -208,6 +127,6 @@ def test_half_the_memory_one_worker_and_one_core_give_the_same_bits(tmp_path: Pa
         "one worker": {**FULL, "workers": 1, "slabs": 16},
         "one core": {**FULL, "cores": 1},
     }
-    found = {name: finish(tmp_path / name, **facts) for name, facts in means.items()}
+    found = {name: finish("ground", tmp_path / name, **facts) for name, facts in means.items()}
     assert {facts["digest"] for facts in found.values()} == {found["whole"]["digest"]}
     assert len({tuple(facts["slabs"]) for facts in found.values()}) > 2

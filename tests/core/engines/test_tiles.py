@@ -122,7 +122,7 @@ def stored(tmp_path: Path) -> tuple[SegmentFolder, np.ndarray]:
 def test_segments_read_as_one_array(cut: slice, stored: tuple[SegmentFolder, np.ndarray]) -> None:
     folder, values = stored
     span = Section(runs.frames(10), (), "frame", 4, 10).span
-    array = segmented(folder.segments(), stranger_chains.Frames, "frame", span)["image"]
+    array = segmented(folder.segments(), stranger_chains.Frames, "frame", span, 10)["image"]
     assert array.shape == values.shape
     np.testing.assert_array_equal(array.read((cut, slice(1, 3))), values[cut, 1:3])
     np.testing.assert_array_equal(array.read((cut,)), values[cut])
@@ -136,7 +136,7 @@ def test_a_tile_that_is_nowhere_is_named(stored: tuple[SegmentFolder, np.ndarray
 
 
 def test_damage_is_noticed(stored: tuple[SegmentFolder, np.ndarray]) -> None:
-    folder, values = stored
+    folder, _ = stored
     first, last = folder.segments()
 
     def damaged(segment: Segment) -> bool:
@@ -144,9 +144,7 @@ def test_damage_is_noticed(stored: tuple[SegmentFolder, np.ndarray]) -> None:
 
     assert not damaged(first)
     assert not damaged(last)
-    content = bytearray(last.path.read_bytes())
-    content[content.find(values[9].tobytes())] ^= 1
-    last.path.write_bytes(content)
+    runs.spoil_a_chunk(last.path)
     assert damaged(last)
     assert damaged(Segment(first.path, 0, 3))
     assert is_damaged(first, chains.Volume, "row", 4)

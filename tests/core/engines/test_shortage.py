@@ -1,0 +1,45 @@
+"""Short of memory, a job goes on with smaller slabs and the same tiles, and ends with its bits."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import runs
+
+from lightwell.errors import MemoryShortage
+
+COUNT = 24
+
+
+def job(folder: Path, **given: Any) -> tuple[Any, list[Any]]:
+    events: list[Any] = []
+    found = runs.run(
+        "scarcely",
+        folder,
+        given=given,
+        sources={"data": runs.frames(COUNT, 32)},
+        on_event=events.append,
+    )
+    return found, events
+
+
+@pytest.mark.parametrize("how", ["python", "xla", "loader", "killed"])
+def test_slabs_shrink_and_bits_stay(how: str, tmp_path: Path) -> None:
+    whole, _ = job(tmp_path / "whole")
+    found, events = job(tmp_path / "short", mark=str(tmp_path / "mark"), how=how)
+    assert found.output.digest == whole.output.digest
+    assert found.output.tile == whole.output.tile
+    shortages = [event for event in events if event["event"] == "shortage"]
+    assert [event["tiles"] for event in shortages] == [3, 1]
+    assert "memory" in shortages[0]["text"]
+    slabs = [e["last"] - e["first"] for e in events if e["event"] == "segment"]
+    assert slabs[0] == 1
+    assert set(slabs[1:]) == {1}
+    assert not runs.leftovers(tmp_path)
+
+
+def test_one_tile_too_many_ends_the_job_resumably(tmp_path: Path) -> None:
+    with pytest.raises(MemoryShortage, match="scarce ran out of memory") as error:
+        job(tmp_path, mark=str(tmp_path / "mark"), times=1000)
+    assert error.value.exit_status == 75
+    assert not runs.leftovers(tmp_path)
