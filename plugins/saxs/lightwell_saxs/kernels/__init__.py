@@ -1,0 +1,1 @@
+"""Arithmetic of scattering: pure functions of arrays."""
