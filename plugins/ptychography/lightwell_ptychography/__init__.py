@@ -1,1 +1,1 @@
-"""Ptychography: a plugin that loads and offers nothing yet."""
+"""Ptychography: scans of overlapping frames, and the object and the light found from them."""

@@ -1,0 +1,56 @@
+"""What is shared out among devices; on a machine with one, two are made of it."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lightwell_ptychography.objective import Model, in_chunks, on_devices
+from lightwell_ptychography.problem import Patterns, Reconstruction
+
+
+def problem():
+    random = np.random.default_rng(0)
+    wave = random.standard_normal((2, 8, 8)) + 1j * random.standard_normal((2, 8, 8))
+    positions = jnp.asarray(random.uniform(0, 4, (11, 2)), jnp.float32)
+    found = Reconstruction(
+        jnp.ones((1, 12, 12), jnp.complex64), jnp.asarray(9 * wave, jnp.complex64), positions
+    )
+    frames = jnp.asarray(random.poisson(100, (11, 8, 8)), jnp.float32)
+    return found, Patterns(frames, jnp.ones((8, 8), bool), positions)
+
+
+def compare():
+    found, patterns = problem()
+    order = in_chunks(11, (2, 8, 8), 4)
+    one = on_devices(1, found, patterns, Model(), *order)
+    two = on_devices(2, found, patterns, Model(), *order)
+    for alone, shared in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        scale = float(jnp.abs(alone).max())
+        np.testing.assert_allclose(alone, shared, rtol=1e-4, atol=1e-5 * scale)
+
+
+def test_two_devices_find_the_loss_and_gradient_of_one():
+    two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, __file__],
+        env=os.environ | two,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_more_devices_than_there_are_is_an_error():
+    found, patterns = problem()
+    with pytest.raises(ValueError, match="1000 devices are asked for"):
+        on_devices(1000, found, patterns, Model(), *in_chunks(11, (2, 8, 8)))
+
+
+if __name__ == "__main__":
+    compare()
