@@ -22,6 +22,10 @@ class Scan(Product):
     two averages in proportion to their nearness (see kernels.flatfield).
     """
 
+    # A selection takes projections away; flats, darks and their moments are those of the scan.
+    frames_along = "angle"
+    detector_axes = ("row", "x")
+
     frames: Annotated[Array, Dims("angle", "row", "x", unit="counts")]
     flats: Annotated[Array, Dims("flat", "row", "x", unit="counts")]
     darks: Annotated[Array, Dims("dark", "row", "x", unit="counts")]
@@ -89,6 +93,24 @@ class Scan(Product):
             "angles": ArrayInMemory(degrees),
             **{name: ArrayInMemory(value) for name, value in weights.items()},
         }
+
+    @classmethod
+    def examine(cls, arrays: Mapping[str, LazyArray]) -> None:
+        """Refuse flats without light, as of a closed shutter: all pixels would be dead ones.
+
+        Two flats and a dark are read.
+        Errors: InputError where neither the first nor the last flat has a larger mean.
+        """
+        dark = _brightness(arrays["darks"], 0)
+        bright = [_brightness(arrays["flats"], at) for at in (0, arrays["flats"].shape[0] - 1)]
+        # Written so that NaN passes: the engine says where it stands.
+        if all(mean <= dark for mean in bright):
+            raise InputError(
+                f"the flat fields hold no light: their mean is {bright[0]:.6g}, that of the dark "
+                f"fields {dark:.6g}",
+                remedy="check which frames are flats and whether the shutter was open, and "
+                "ingest the scan with flats that have light",
+            )
 
 
 class Projections(Product):
@@ -161,6 +183,12 @@ def _check_lengths(stack: LazyArray, key: Any, angles: LazyArray) -> None:
                 if name == "angles"
                 else "check the file the instrument wrote",
             )
+
+
+def _brightness(stack: LazyArray, frame: int) -> float:
+    import numpy as np
+
+    return float(np.mean(stack.read((slice(frame, frame + 1),)), dtype=np.float64))
 
 
 def _in_degree(angles: LazyArray, unit: str | None) -> Any:

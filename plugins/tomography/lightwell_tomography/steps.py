@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from lightwell import Estimate, Unit, estimate_step, map_step
+from lightwell import Estimate, Extent, Position, Unit, estimate_step, map_step
 from lightwell_tomography.kernels import axis, flatfield, gridrec, stripes
 from lightwell_tomography.kernels.gridrec import GridrecPlan
 from lightwell_tomography.products import Projections, Scan, Sinograms, Volume
@@ -38,7 +38,7 @@ def minus_log(projections: Projections) -> Sinograms:
 
 
 @map_step(over={"row"}, host=True)
-def remove_stripes(sinograms: Sinograms, *, window: int = 0) -> Sinograms:
+def remove_stripes(sinograms: Sinograms, *, window: Annotated[int, Extent("x")] = 0) -> Sinograms:
     """Remove the stripes of pixels with a wrong response, which make rings (Vo 2018, no. 3).
 
     window : pixel, odd, of the median filter; 21 is a good start; 0 leaves the data alone, since
@@ -52,7 +52,7 @@ def remove_stripes(sinograms: Sinograms, *, window: int = 0) -> Sinograms:
 
 @estimate_step(sample={"row": 5})
 def find_axis(
-    sinograms: Sinograms, *, search: Annotated[float | None, Unit("pixel")] = None
+    sinograms: Sinograms, *, search: Annotated[float | None, Unit("pixel"), Extent("x")] = None
 ) -> Estimate[float]:
     """Rotation axis from opposite views, refined by Vo's metric, with sigma and verdict.
 
@@ -75,7 +75,7 @@ def reconstruct(
     sinograms: Sinograms,
     plan: GridrecPlan,
     *,
-    rotation_axis: Annotated[float, Unit("pixel")],
+    rotation_axis: Annotated[float, Unit("pixel"), Position("x")],
     filter: Literal["ramlak", "hann"] = "ramlak",
     mask: bool = True,
 ) -> Volume:

@@ -263,4 +263,4 @@ def test_what_is_no_scan_is_refused(session: Any, simulated: Any, tmp_path: Path
 
 
 def test_the_plugin_offers_it() -> None:
-    assert set(Plugins(strict=True).converters) == {"dxchange"}
+    assert "dxchange" in Plugins(strict=True).converters

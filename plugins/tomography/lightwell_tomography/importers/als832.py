@@ -8,13 +8,18 @@ numbered HDF5 datasets are read as one lazy stack.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
-from lightwell import ArrayRef, Described, Detector, File, Importer, Part, Unit
+from lightwell import ArrayRef, Described, Detector, File, Importer, Part, Unit, opened_hdf5
 from lightwell.errors import InputError, MissingMetadata, UnreadableFile
-from lightwell.hdf5 import decode, is_hdf5, members, open_file, read_attributes
+from lightwell.hdf5 import decode, members, open_file, read_attributes
 from lightwell.nexus import Header
 from lightwell_tomography.importers.acquisition import image_key, in_order, joined, keys
 from lightwell_tomography.importers.als832_angles import frame_angles, scan_angles
-from lightwell_tomography.importers.als832_facts import facts, parameter_number
+from lightwell_tomography.importers.als832_facts import (
+    Rotation,
+    facts,
+    parameter_number,
+    with_rotation,
+)
 from lightwell_tomography.importers.als832_names import Frame, frame_of, series
 from lightwell_tomography.importers.angles import given_angles, over_frames
 from lightwell_tomography.importers.file_names import record_hints
@@ -35,10 +40,8 @@ class Als832(Importer):
     name = "als832"
 
     def claims(self, file: File) -> bool:
-        if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-            return False
-        with open_file(file.local_path()) as opened:
-            return _group(opened) is not None
+        with opened_hdf5(file) as opened:
+            return opened is not None and _group(opened) is not None
 
     def describe(
         self,
@@ -47,10 +50,12 @@ class Als832(Importer):
         *,
         first_angle: Annotated[float | None, Unit("degree")] = None,
         last_angle: Annotated[float | None, Unit("degree")] = None,
+        rotation: Rotation | None = None,
     ) -> Iterator[Described]:
         """Describe the scan; every tile of a mosaic is an entry of its own.
 
-        first_angle, last_angle : of the projections; they replace what arange says.
+        first_angle, last_angle : of the projections; they replace what arange says; rotation : the
+        sense in which the sample turned, seen from above; kept as given, no angle is changed.
         """
         with damage_said(file), open_file(file.local_path()) as opened:
             group = _group(opened)
@@ -65,7 +70,10 @@ class Als832(Importer):
                 given = given_angles(first_angle, last_angle, scan.count(tile))
                 name = "entry" if len(scan.tiles) == 1 else f"tile_{tile:04d}"
                 yield Described(
-                    scan.entry(tile, given).with_plot(), file.parent, [Part(file, "master")], name
+                    scan.entry(tile, given, rotation).with_plot(),
+                    file.parent,
+                    [Part(file, "master")],
+                    name,
                 )
 
 
@@ -101,7 +109,7 @@ class _Scan:
         """How many projections a tile has."""
         return sum(frame.group == tile for frame in self._of[PROJECTION])
 
-    def entry(self, tile: int, given: ArrayRef | None) -> Tomography:
+    def entry(self, tile: int, given: ArrayRef | None, rotation: Rotation | None) -> Tomography:
         """The description of one tile; angles a person gave come first."""
         header = self._header()
         described = facts(header, self._name)
@@ -120,7 +128,7 @@ class _Scan:
         detector = detector.model_copy(update={"data": frames, "image_key": key})
         instrument = described["instrument"].model_copy(update={"detector": detector})
         fields = {
-            **described,
+            **with_rotation(described, rotation),
             "sample": sample,
             "instrument": instrument,
         }

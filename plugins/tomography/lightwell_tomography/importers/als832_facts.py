@@ -7,14 +7,17 @@ metadata panel of the data portal of 2013. Lengths are in mm, energies in eV, th
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from lightwell import Detector, Instrument, Sample
 from lightwell.model import Monochromator, Parameter, Parameters, Source, User
 from lightwell.nexus import Header
 
-__all__ = ["facts", "judge_step", "local_time", "parameter_number"]
+__all__ = ["Rotation", "facts", "judge_step", "local_time", "parameter_number", "with_rotation"]
+
+Rotation = Literal["clockwise", "anticlockwise"]
+"""The sense in which the sample turned, seen from above."""
 
 ZONE = "America/Los_Angeles"
 """The beamline's clocks show the time of Berkeley and do not say so."""
@@ -207,6 +210,19 @@ def _detector(header: Header) -> Detector:
         x_pixel_size=length("pxsize", "pxdist", field="x_pixel_size"),
         y_pixel_size=length("pzsize", "pzdist", "pxsize", field="y_pixel_size"),
     )
+
+
+def with_rotation(fields: Mapping[str, Any], rotation: Rotation | None) -> dict[str, Any]:
+    """Fields of an entry with the sense in which the sample turned, as a person gave it.
+
+    The files do not say it. It is kept beside the settings of the scan; no angle is changed.
+    """
+    if rotation is None:
+        return dict(fields)
+    groups = dict(fields.get("parameters") or {})
+    known = groups["acquisition"].values if "acquisition" in groups else {}
+    values = {**known, "rotation": Parameter(value=rotation)}
+    return {**fields, "parameters": {**groups, "acquisition": Parameters(values=values)}}
 
 
 def _settings(header: Header) -> dict[str, Parameters]:

@@ -6,13 +6,13 @@ Three stacks, or one with ``/exchange/image_key``. See als832_dialect for where 
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from lightwell import ArrayRef, Described, Detector, File, Importer, Part, Unit
+from lightwell import ArrayRef, Described, Detector, File, Importer, Part, Unit, opened_hdf5
 from lightwell.errors import InputError, MissingMetadata
-from lightwell.hdf5 import Hdf5Array, is_hdf5, open_file, read_attributes
+from lightwell.hdf5 import Hdf5Array, open_file, read_attributes
 from lightwell.nexus import Header
 from lightwell_tomography.importers.acquisition import flat_moments
 from lightwell_tomography.importers.als832_dialect import ACQUISITION, facts, is_als832
-from lightwell_tomography.importers.als832_facts import parameter_number
+from lightwell_tomography.importers.als832_facts import Rotation, parameter_number, with_rotation
 from lightwell_tomography.importers.angles import (
     ASK,
     angle_unit,
@@ -44,10 +44,9 @@ class Als832Present(Importer):
     name = "als832-present"
 
     def claims(self, file: File) -> bool:
-        if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-            return False
-        with open_file(file.local_path()) as opened:
-            return raw_group(opened) is not None and is_als832(opened)
+        with opened_hdf5(file) as opened:
+            found = opened is not None and raw_group(opened) is not None
+            return found and is_als832(opened)
 
     def describe(
         self,
@@ -56,10 +55,13 @@ class Als832Present(Importer):
         *,
         first_angle: Annotated[float | None, Unit("degree")] = None,
         last_angle: Annotated[float | None, Unit("degree")] = None,
+        rotation: Rotation | None = None,
     ) -> Iterator[Described]:
         """Describe the scan.
 
-        first_angle, last_angle : of the projections, where the file holds no theta, or another.
+        first_angle, last_angle : of the projections, where the file holds no theta, or another;
+        rotation : the sense in which the sample turned, seen from above; kept as given, no angle
+        is changed.
         """
         root, parts = scan_files(file)
         with damage_said(file), open_file(file.local_path()) as opened:
@@ -71,6 +73,9 @@ class Als832Present(Importer):
                 scan = _Scan(file, group, opened, root, parts)
                 angles = scan.angles(first_angle, last_angle)
                 entry = entry_of(scan, angles, _facts(scan.header, file))
+            entry = entry.model_copy(
+                update=with_rotation({"parameters": entry.parameters}, rotation)
+            )
             yield Described(entry.with_plot(), root, parts)
 
 

@@ -8,10 +8,10 @@ frames of the entries after it are darks, flats, projections or alignment images
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from lightwell import ArrayRef, Described, Detector, File, Importer, Sample
+from lightwell import ArrayRef, Described, Detector, File, Importer, Sample, opened_hdf5
 from lightwell.containers.bliss import BlissScan, bliss_scans, detectors, text_at
 from lightwell.errors import InputError, LightwellError, MissingMetadata, MissingSource
-from lightwell.hdf5 import Hdf5Array, is_hdf5, linked_files, locate, open_file
+from lightwell.hdf5 import Hdf5Array, linked_files, locate, open_file
 from lightwell.nexus import Header
 from lightwell.plain_nexus import describe_entry
 from lightwell_tomography.importers.acquisition import Run, image_key, joined, keys
@@ -41,10 +41,9 @@ class BlissTomography(Importer):
     name = "bliss-tomography"
 
     def claims(self, file: File) -> bool:
-        if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-            return False
-        with open_file(file.local_path()) as opened:
-            return any(_begins(opened, scan) for scan in bliss_scans(opened))
+        with opened_hdf5(file) as opened:
+            scans = bliss_scans(opened) if opened is not None else ()
+            return any(_begins(opened, scan) for scan in scans)
 
     def describe(self, file: File, /) -> Iterator[Described]:
         """Describe every tomography as one dataset, and every other entry on its own."""

@@ -15,9 +15,10 @@ from lightwell import (
     Importer,
     Part,
     Unit,
+    opened_hdf5,
 )
 from lightwell.errors import InputError, MissingMetadata, MissingSource
-from lightwell.hdf5 import Hdf5Array, is_hdf5, open_file, read_attributes
+from lightwell.hdf5 import Hdf5Array, open_file, read_attributes
 from lightwell.nexus import Header
 from lightwell.units import convert
 from lightwell_tomography.importers.acquisition import image_key, in_order, joined, keys
@@ -50,10 +51,9 @@ class DataExchange(Importer):
     name = "dxchange"
 
     def claims(self, file: File) -> bool:
-        if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-            return False
-        with open_file(file.local_path()) as opened:
-            return raw_group(opened) is not None and not is_als832(opened)
+        with opened_hdf5(file) as opened:
+            found = opened is not None and raw_group(opened) is not None
+            return found and not is_als832(opened)
 
     def describe(
         self,

@@ -15,9 +15,10 @@ from lightwell import (
     Part,
     Sample,
     Unit,
+    opened_hdf5,
 )
 from lightwell.errors import InputError, MissingMetadata, MissingSource
-from lightwell.hdf5 import is_hdf5, missing_sources, open_file, read_attributes
+from lightwell.hdf5 import missing_sources, open_file, read_attributes
 from lightwell.model import Flag, Original
 from lightwell.nexus import entry_names, read_entry
 from lightwell.nexus.write import DOCUMENT_ATTRIBUTE
@@ -47,10 +48,8 @@ class NXtomo(Importer):
     name = "nxtomo"
 
     def claims(self, file: File) -> bool:
-        if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-            return False
-        names = entry_names(file.local_path())
-        with open_file(file.local_path()) as opened:
+        with opened_hdf5(file) as opened:
+            names = entry_names(file.local_path()) if opened is not None else ()
             return any(_scan_detectors(opened, name) for name in names)
 
     def describe(

@@ -12,7 +12,7 @@ import pytest
 
 import lightwell
 from lightwell import File, where
-from lightwell.errors import InputError, MissingMetadata
+from lightwell.errors import InputError, MissingMetadata, ParameterError
 from lightwell.manifests import build_manifest
 from lightwell.model.arrays import SeriesPart
 from lightwell.nexus.validation import validate
@@ -253,6 +253,17 @@ def test_jittering_angles_stay_a_short_list(scans: Any, tmp_path: Path) -> None:
     assert np.abs(scans.arrays(found)["angles"] - angles).max() < 1e-2
     assert "angles-rounded" in scans.codes(found)
     assert len(json.dumps(found.entry.document())) < 64_000
+
+
+def test_the_sense_of_rotation_is_kept_as_given(scans: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5")
+    [silent], [told] = scans.describe(path), scans.describe(path, rotation="clockwise")
+    assert told.entry.parameters["acquisition"].values["rotation"].value == "clockwise"
+    assert told.entry.lookup("parameters.acquisition.values.nangles") is not None
+    assert "rotation" not in silent.entry.parameters["acquisition"].values
+    np.testing.assert_array_equal(scans.arrays(told)["angles"], scans.arrays(silent)["angles"])
+    with pytest.raises(ParameterError, match="rotation = 'left' does not fit"):
+        Als832().checked({"rotation": "left"}, text=True)
 
 
 def test_angles_of_a_person_replace_what_the_file_says(scans: Any, tmp_path: Path) -> None:

@@ -86,7 +86,11 @@ def test_what_every_importer_keeps(scans: Any, made: Any) -> None:
 
 @pytest.mark.parametrize("made", [values, one_stack])
 def test_frames_angles_and_facts(scans: Any, made: Any) -> None:
-    [found] = scans.describe(scans.write("a.h5", made()))
+    path = scans.write("a.h5", made())
+    [told] = scans.describe(path, rotation="anticlockwise")
+    assert told.entry.parameters["acquisition"].values["rotation"].value == "anticlockwise"
+    [found] = scans.describe(path)
+    assert told.entry.data == found.entry.data
     arrays = scans.arrays(found)
     np.testing.assert_array_equal(arrays["frames"][:, 0, 0], 100 + np.arange(9))
     np.testing.assert_array_equal(arrays["flats"][:, 0, 0], 1000 + np.arange(4))
