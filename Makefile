@@ -40,7 +40,7 @@ check: $(VENV)/.check  ## style, types, layers, spelling
 soak: $(VENV)/.test  ## the long fault campaigns alone (hours; SOAK=0.1 for a tenth)
 	@LIGHTWELL_SOAK=$(SOAK) $(BIN)/python -m pytest -m soak $(TESTFLAGS) $(TESTS)
 
-bench: $(VENV)/.test  ## every benchmark, one after another, alone on the machine
+bench: $(VENV)/.bench  ## every benchmark, one after another, alone on the machine
 	@set -e; found=; for file in benchmarks/*.py; do \
 	  if [ -e "$$file" ]; then found=yes; echo "== $$file"; $(BIN)/python "$$file"; fi; \
 	done; [ "$$found" ] || echo "no benchmark yet: see benchmarks/README.md"
@@ -72,6 +72,9 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "installing lightwell and what its tests need into $(VENV)"
 	@$(PIP) --editable '.[test]' && touch $@ $(VENV)/.run
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	@$(PIP) --editable '.[test,bench]' && touch $@ $(VENV)/.test $(VENV)/.run
 
 $(VENV)/.check: pyproject.toml | $(BIN)/python
 	@echo "installing lightwell, its tests and its checks into $(VENV)"

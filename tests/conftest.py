@@ -1,5 +1,7 @@
 """What every test gets: a processor-only jax, a home of its own, and honest skips."""
 
+import ctypes
+import gc
 import importlib
 import importlib.util
 import os
@@ -13,6 +15,7 @@ from types import ModuleType
 from typing import NamedTuple, NoReturn
 
 import pytest
+from mongod_server import Mongod, mongod_program
 
 ROOT = Path(__file__).parents[1]
 # For type checkers to read: half of it raises when imported for its doctests.
@@ -41,6 +44,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def memory_given_back() -> Iterator[None]:
+    """Forget after every module what was compiled in it: hundreds of programs are gigabytes.
+
+    They would count as this process's own memory, which jobs get only the rest of.
+    """
+    yield
+    if jax := sys.modules.get("jax"):
+        jax.clear_caches()
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 @pytest.fixture(autouse=True)
 def lightwell_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep every test away from the home of whoever runs it, and from its neighbours'."""
@@ -54,6 +71,12 @@ def missing(what: str) -> NoReturn:
     if IN_CI:
         pytest.fail(f"{what}, and CI must not skip it", pytrace=False)
     pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def leave() -> Callable[[str], NoReturn]:
+    """What a test calls with the reason why it cannot be run here; CI takes none."""
+    return missing
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +104,29 @@ def require() -> Callable[[str], ModuleType]:
         return importlib.import_module(name)
 
     return import_or_leave
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """Start a MongoDB server of its own, which has no transactions."""
+    server = _started(tmp_path_factory, replica_set=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mongod_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """Start a MongoDB replica set of one, which has transactions."""
+    server = _started(tmp_path_factory, replica_set=True)
+    yield server
+    server.stop()
+
+
+def _started(factory: pytest.TempPathFactory, *, replica_set: bool) -> Mongod:
+    program = mongod_program()
+    if program is None:
+        missing("no MongoDB server: its package is installed on Linux x86_64 alone")
+    return Mongod(program, factory.mktemp("mongod"), replica_set=replica_set)
 
 
 class Environment(NamedTuple):

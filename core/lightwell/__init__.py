@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lightwell.errors import LightwellError
     from lightwell.files import File
     from lightwell.hooks import hookimpl
-    from lightwell.importers import Described, Importer, Part
+    from lightwell.importers import Described, Importer, Part, opened_hdf5
     from lightwell.model import (
         ArrayRef,
         Detector,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Instrument,
         Sample,
     )
-    from lightwell.parameters import From
+    from lightwell.parameters import Default, Extent, From, Position
     from lightwell.previews import Preview
     from lightwell.products import Array, Dims, Product
     from lightwell.recipes import Recipe
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Input,
         Iteration,
         State,
+        TiledIteration,
         estimate_step,
         fold_step,
         iterate_step,
@@ -43,15 +44,16 @@ _HOMES = {
     "errors": "LightwellError",
     "files": "File",
     "hooks": "hookimpl",
-    "importers": "Described Importer Part",
+    "importers": "Described Importer Part opened_hdf5",
     "model": "ArrayRef Detector Entry Instrument Sample",
-    "parameters": "From",
+    "parameters": "Default Extent From Position",
     "previews": "Preview",
     "products": "Array Dims Product",
     "recipes": "Recipe",
     "session": "Session open",
     "simulators": "Simulated Simulator",
-    "steps": "Estimate Fold Input Iteration State estimate_step fold_step iterate_step map_step",
+    "steps": "Estimate Fold Input Iteration State TiledIteration "
+    "estimate_step fold_step iterate_step map_step",
     "units": "Unit",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -59,11 +61,13 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 __all__ = [
     "Array",
     "ArrayRef",
+    "Default",
     "Described",
     "Detector",
     "Dims",
     "Entry",
     "Estimate",
+    "Extent",
     "File",
     "Fold",
     "From",
@@ -73,6 +77,7 @@ __all__ = [
     "Iteration",
     "LightwellError",
     "Part",
+    "Position",
     "Preview",
     "Product",
     "Recipe",
@@ -81,6 +86,7 @@ __all__ = [
     "Simulated",
     "Simulator",
     "State",
+    "TiledIteration",
     "Unit",
     "estimate_step",
     "fold_step",
@@ -88,6 +94,7 @@ __all__ = [
     "iterate_step",
     "map_step",
     "open",
+    "opened_hdf5",
     "where",
 ]
 

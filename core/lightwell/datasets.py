@@ -106,7 +106,8 @@ class Dataset:
 
     `path` is what a person names it by (file or folder), `entry_name` the entry inside, `options`
     what a person told the importer, `job` how a derived one was made (recipe, parameters,
-    estimates, digests). `rev` counts changes in the catalog; 0 is not stored yet.
+    estimates, digests), `frames` what is known of single frames (their number, and the smallest
+    and largest value of every channel). `rev` counts changes in the catalog; 0 is not stored yet.
     """
 
     pid: str
@@ -122,6 +123,7 @@ class Dataset:
     options: Mapping[str, Given] = field(default_factory=dict)
     derived_from: tuple[str, ...] = ()
     job: Mapping[str, Any] = field(default_factory=dict)
+    frames: Mapping[str, Any] = field(default_factory=dict)
     replicas: tuple[ReplicaSummary, ...] = ()
     retired: bool = False
     superseded_by: str | None = None
@@ -209,6 +211,7 @@ class Dataset:
             "options": {name: asdict(given) for name, given in self.options.items()},
             "derived_from": list(self.derived_from),
             "job": dict(self.job),
+            "frames": dict(self.frames),
             "flags": sorted({flag.code for flag in self.flags}),
             "retired": self.retired,
             "superseded_by": self.superseded_by,
@@ -248,7 +251,7 @@ class Dataset:
 
 _PLAIN: Final = (
     *("pid", "rev", "kind", "importer", "path", "entry_name", "owner", "proposal", "created"),
-    *("job", "retired", "superseded_by"),
+    *("job", "frames", "retired", "superseded_by"),
 )
 
 

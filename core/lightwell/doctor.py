@@ -65,8 +65,9 @@ def _home(installation: "Installation") -> str:
 
 
 def _catalog(installation: "Installation") -> str:
-    count = installation.catalog.count()
-    return f"{count} datasets"
+    # Not how many datasets: this is said to everybody.
+    installation.catalog.count(at_most=1)
+    return f"{installation.catalog.location} answers"
 
 
 def _worker(installation: "Installation") -> str:
@@ -76,5 +77,5 @@ def _worker(installation: "Installation") -> str:
     from lightwell.engines.workers import Workers
 
     with Workers(lambda _: None, Event()) as workers:
-        peak = workers.call("ready")
+        peak = workers.call("ready")["peak"]
     return f"answers, {peak / 1e6:.0f} MB, CPU class {cpu_class()}, {installation.workers} at once"

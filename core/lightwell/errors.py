@@ -7,13 +7,16 @@ __all__ = [
     "AmbiguousImporter",
     "Conflict",
     "DamagedResult",
+    "DiskFull",
     "InputError",
     "Interrupted",
     "JunctionError",
     "LightwellError",
+    "MemoryShortage",
     "MissingMetadata",
     "MissingSource",
     "NoImporter",
+    "NotAllowed",
     "NotFound",
     "ParameterError",
     "PluginError",
@@ -109,6 +112,10 @@ class NotFound(InputError):
     """A dataset, file or object that does not exist, or that this user may not see."""
 
 
+class NotAllowed(InputError):
+    """The user may see something, and not do with it what was asked."""
+
+
 class MissingMetadata(InputError):
     """A value is needed that neither the files nor the user gave."""
 
@@ -125,6 +132,10 @@ class DamagedResult(InputError):
     """A stored result is incomplete or differs from what its digests say."""
 
 
+class DiskFull(InputError):
+    """A disk has no room for what is to be written."""
+
+
 class PluginError(LightwellError):
     """A plugin is broken; the fault is neither the user's nor the core's."""
 
@@ -137,6 +148,12 @@ class Interrupted(LightwellError):
 
 class WorkerError(LightwellError):
     """A worker process died or could not be started."""
+
+
+class MemoryShortage(WorkerError):
+    """The memory of the machine did not suffice, whatever the budget said; resumable."""
+
+    exit_status: ClassVar[int] = 75
 
 
 def raised_in(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
+from lightwell.disks import needing_room
 from lightwell.errors import InputError, NotFound, UnreadableFile
 from lightwell.failpoints import failpoint
 
@@ -238,9 +239,10 @@ def complete_file(path: Path) -> Iterator[Path]:
     """Yield a path to write to; `path` appears, whole and on disk, only if the block succeeds."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield part
+        with needing_room(path.parent):
+            yield part
         failpoint("file-written")
-        with part.open("rb+") as written:
+        with needing_room(path.parent), part.open("rb+") as written:
             os.fsync(written.fileno())
         failpoint("file-synchronised")
         part.replace(path)

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from lightwell.access import AccessFilter
+    from lightwell.calibration import Calibration
+    from lightwell.catalog.backends import CatalogBackend
     from lightwell.conversion import Converter
     from lightwell.datasets import Dataset
     from lightwell.files import File
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from lightwell.recipes import Recipe
     from lightwell.simulators import Simulator
     from lightwell.steps import Step
+    from lightwell.users import User
 
 __all__ = ["API", "Hooks", "hookimpl"]
 
@@ -58,12 +62,32 @@ class Hooks:
         """Simulators of scans with known truth."""
 
     @hookspec
+    def provide_calibrations(self) -> "Iterable[Calibration]":  # type: ignore[empty-body]
+        """Calibrations of instruments by known samples, each with a name of its own."""
+
+    @hookspec
     def provide_converters(self) -> "Iterable[Converter]":  # type: ignore[empty-body]
         """Formats that `lightwell convert` writes, each with a name of its own."""
+
+    @hookspec
+    def provide_catalogs(self) -> "Iterable[CatalogBackend]":  # type: ignore[empty-body]
+        """Kinds of catalog, each by the beginning of its addresses."""
 
     @hookspec(firstresult=True)
     def resolve_importer(self, file: "File", candidates: "list[Importer]") -> "Importer | None":
         """Choose among several importers that claim a file; no answer makes it an error."""
+
+    @hookspec
+    def provide_access_filters(self) -> "Iterable[AccessFilter]":  # type: ignore[empty-body]
+        """What a user may see beside what the rules allow: queries, ANDed, so that each takes away.
+
+        They are not asked for keepers. One that fails ends the session: leaving it out would show
+        more.
+        """
+
+    @hookspec(firstresult=True)
+    def resolve_user(self, name: str) -> "User | None":
+        """Look a user up in the user office: proposals, beamlines they are staff of, groups."""
 
     @hookspec(historic=True)
     def on_startup(self, installation: Any) -> None:

@@ -2,7 +2,8 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from lightwell.errors import LightwellError, ParameterError
@@ -11,7 +12,27 @@ from lightwell.model import Entry
 from lightwell.parameters import MISSING, Parameter, keyword_parameters
 from lightwell.words import nearest
 
-__all__ = ["Described", "Importer", "Part"]
+__all__ = ["Described", "Importer", "Part", "opened_hdf5"]
+
+
+@contextmanager
+def opened_hdf5(file: File) -> Iterator[Any]:
+    """Lend the open `h5py.File` of a local HDF5 file, or None for whatever else stands there.
+
+    What the `claims` of most importers begins with. Errors: UnreadableFile for a file that is
+    HDF5 by its first bytes and truncated or damaged.
+
+    >>> with opened_hdf5(File("/nowhere/notes.txt")) as opened:
+    ...     opened is None
+    True
+    """
+    from lightwell.hdf5 import is_hdf5, open_file
+
+    if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
+        yield None
+        return
+    with open_file(file.local_path()) as opened:
+        yield opened
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,18 +2,22 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from lightwell.errors import ParameterError
+from lightwell.errors import ParameterError, PluginError
 from lightwell.plugins import Plugins
 from lightwell.settings import Settings, find_settings
+from lightwell.users import User, local_user
 
 if TYPE_CHECKING:
-    from lightwell.catalog.sqlite import SqliteCatalog
+    from lightwell.access import Policy
+    from lightwell.catalog.base import DocumentCatalog
+    from lightwell.frame_index import FrameIndex
     from lightwell.storage import Stores
 
 __all__ = ["Installation"]
@@ -70,18 +74,109 @@ class Installation:
         return Stores(Store(n, s.url, s.tier) for n, s in self.settings.stores.items())
 
     @cached_property
-    def catalog(self) -> "SqliteCatalog":
-        """The catalog: an embedded database below the home."""
-        from lightwell.catalog.sqlite import SqliteCatalog
+    def catalog(self) -> "DocumentCatalog":
+        """The catalog: where the settings say, else an embedded database below the home."""
+        from lightwell.catalog.backends import open_catalog
 
-        return SqliteCatalog(self.folder() / "catalog.sqlite", schemas=self.plugins.schemas)
+        if self.settings.catalog is not None:
+            return self.open_catalog(self.settings.catalog)
+        return open_catalog(f"sqlite://{quote(str(self.embedded_file))}", {}, self.plugins.schemas)
+
+    def open_catalog(self, url: str) -> "DocumentCatalog":
+        """The catalog at another address, e.g. to copy into.
+
+        Errors: UnknownName for a kind there is none of.
+        """
+        from lightwell.catalog.backends import open_catalog
+
+        return open_catalog(url, self.plugins.catalogs, self.plugins.schemas)
+
+    @property
+    def embedded_file(self) -> Path | None:
+        """The file of an embedded catalog, None where a server keeps it."""
+        from lightwell.catalog.backends import EMBEDDED, embedded_path
+
+        url = self.settings.catalog
+        if url is None:
+            return self.folder() / "catalog.sqlite"
+        return embedded_path(url) if url.startswith(f"{EMBEDDED}://") else None
+
+    @cached_property
+    def policy(self) -> "Policy":
+        """Who keeps the installation, and how long data is under embargo.
+
+        Without settings for access it is a private one, and whoever runs it keeps it.
+        """
+        from lightwell.access import Policy
+
+        access = self.settings.access
+        if access is None:
+            return Policy(frozenset({local_user().name}))
+        return Policy(frozenset(access.keepers), access.embargo)
+
+    @property
+    def is_kept_here(self) -> bool:
+        """Whether whoever runs this process owns the folder, and so can read all of it anyway."""
+        if self.settings.access is None or not hasattr(os, "geteuid"):
+            return self.settings.access is None
+        try:
+            return self.home.stat().st_uid == os.geteuid()
+        except FileNotFoundError:
+            return True
+
+    def user(self, name: str) -> User:
+        """The user of a name, with what the user office, or the settings, say of them.
+
+        Errors: ParameterError for no name.
+        """
+        if not name.strip() or not name.isprintable():
+            raise ParameterError(f"{name!r} is no name of a user")
+        found = self.plugins.resolve("resolve_user", name=name)
+        if isinstance(found, User) and found.name == name:
+            return found
+        if found is not None:
+            raise PluginError(f"a plugin says that the user {name!r} is {found!r}")
+        access = self.settings.access
+        if access is None:
+            return User(name)
+        return User(
+            name,
+            proposals=_circles(access.proposals, name),
+            staff_of=_circles(access.staff, name),
+            groups=_circles(access.groups, name),
+        )
+
+    def check_needed_plugins(self) -> None:
+        """Raise `PluginError` if a plugin is missing that access depends on."""
+        needs = self.settings.access.needs if self.settings.access else ()
+        loaded = {status.name for status in self.plugins.status if not status.problem}
+        missing = [name for name in needs if name not in loaded]
+        if missing:
+            raise PluginError(
+                f"access to this installation needs the plugin {missing[0]}, which did not load",
+                remedy="see why by `lightwell plugins`",
+            )
+
+    @cached_property
+    def frame_index(self) -> "FrameIndex":
+        """The values of single frames, below the home."""
+        from lightwell.frame_index import FrameIndex
+
+        return FrameIndex(self.home / "frames", threads=self.workers)
 
     @property
     def memory(self) -> int:
         """The memory budget of a job: as configured, else half of what is free now."""
         if self.settings.memory is not None:
             return self.settings.memory
-        return max(_free_memory() // 2, 1 << 30)
+        return min(max(_free_memory() // 2, 1 << 30), self.capacity)
+
+    @property
+    def capacity(self) -> int:
+        """The memory all jobs on this machine may have together: as configured, else half of it."""
+        if self.settings.memory is not None:
+            return self.settings.memory
+        return max(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2, 1 << 30)
 
     @property
     def workers(self) -> int:
@@ -91,6 +186,10 @@ class Installation:
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
+
+
+def _circles(circles: Mapping[str, Sequence[str]], name: str) -> frozenset[str]:
+    return frozenset(circle for circle, people in circles.items() if name in people)
 
 
 def _free_memory() -> int:

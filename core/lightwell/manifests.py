@@ -13,7 +13,15 @@ from lightwell.files import File
 if TYPE_CHECKING:
     from io import BufferedIOBase
 
-__all__ = ["Difference", "Manifest", "ManifestFile", "build_manifest", "file_digest", "verify"]
+__all__ = [
+    "Difference",
+    "Manifest",
+    "ManifestFile",
+    "build_manifest",
+    "file_digest",
+    "refuse_touched",
+    "verify",
+]
 
 _BUFFER_BYTES: Final = 1 << 20
 _HASHING_THREADS: Final = 2
@@ -131,6 +139,19 @@ def file_digest(file: File) -> str:
     return total.hexdigest()
 
 
+def refuse_touched(file: File, before: tuple[int, int]) -> None:
+    """Refuse a file whose size or time of change is not what `File.stat` said before.
+
+    Errors: UnreadableFile.
+    """
+    if file.stat() != before:
+        raise UnreadableFile(
+            f"{file.name} changed while it was read",
+            where=str(file),
+            remedy="Wait until the instrument has finished writing, then ingest again",
+        )
+
+
 def build_manifest(
     root: File, members: Sequence[tuple[str, str]], *, digests: bool = True
 ) -> Manifest:
@@ -146,12 +167,8 @@ def build_manifest(
         file = root.child(name)
         before = file.stat()
         digest = file_digest(file) if digests else None
-        if digests and file.stat() != before:
-            raise UnreadableFile(
-                f"{name} changed while it was read",
-                where=str(file),
-                remedy="Wait until the instrument has finished writing, then ingest again",
-            )
+        if digests:
+            refuse_touched(file, before)
         return ManifestFile(name, role, before[0], before[1], digest)
 
     # hashlib gives the lock away for large buffers; two threads keep one core busy while the

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lightwell.errors import UnreadableFile
 from lightwell.files import File
-from lightwell.hdf5 import is_hdf5, linked_files, open_file
-from lightwell.importers import Described, Importer, Part
+from lightwell.hdf5 import linked_files
+from lightwell.importers import Described, Importer, Part, opened_hdf5
 from lightwell.nexus import entry_names, is_ours, read_entry
 
 __all__ = ["PlainNexus", "describe_entry"]
@@ -23,8 +23,9 @@ class PlainNexus(Importer):
         return bool(_foreign_entries(file))
 
     def advice(self, file: File) -> str | None:
-        if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-            return None
+        with opened_hdf5(file) as opened:
+            if opened is None:
+                return None
         if entry_names(file.local_path()):
             return "lightwell wrote this file itself: give the path of the scan it describes"
         return (
@@ -63,11 +64,11 @@ def describe_entry(file: File, name: str) -> Described:
 
 def _foreign_entries(file: File) -> tuple[str, ...]:
     """The entries that lightwell did not write itself: those it has in its catalog already."""
-    if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-        return ()
     try:
-        names = entry_names(file.local_path())
-        with open_file(file.local_path()) as opened:
+        with opened_hdf5(file) as opened:
+            if opened is None:
+                return ()
+            names = entry_names(file.local_path())
             return tuple(name for name in names if not is_ours(opened[name]))
     except (KeyError, OSError, RuntimeError) as error:
         raise UnreadableFile(f"the entries cannot be read ({error})", where=str(file)) from error

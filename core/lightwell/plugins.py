@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
@@ -147,11 +147,44 @@ class Plugins:
         return self._collect("provide_simulators", Simulator, lambda s: s.name)
 
     @cached_property
+    def calibrations(self) -> Mapping[str, Any]:
+        """Every calibration, by name."""
+        from lightwell.calibration import Calibration
+
+        return self._collect("provide_calibrations", Calibration, lambda c: c.name)
+
+    @cached_property
     def converters(self) -> Mapping[str, Any]:
         """Every format to convert to, by name, beside lightwell's own."""
         from lightwell.conversion import Converter
 
         return self._collect("provide_converters", Converter, lambda c: c.name)
+
+    @cached_property
+    def catalogs(self) -> Mapping[str, Any]:
+        """Every kind of catalog, by the beginning of its addresses, beside the embedded one."""
+        from lightwell.catalog.backends import CatalogBackend
+
+        return self._collect("provide_catalogs", CatalogBackend, lambda b: b.scheme)
+
+    @cached_property
+    def access_filters(self) -> Sequence[Any]:
+        """Every access filter.
+
+        Errors: PluginError for one that cannot be had: without it more would be seen.
+        """
+        found = []
+        for implementation in self._manager.hook.provide_access_filters.get_hookimpls():
+            name = implementation.plugin_name
+            try:
+                answers: list[Any] = list(cast("Any", implementation.function()))
+            except Exception as error:
+                raise _unguarded(name, _in_words(error)) from error
+            for each in answers:
+                if not callable(getattr(each, "restriction", None)):
+                    raise _unguarded(name, f"it gave {each!r}, which is no access filter")
+            found += answers
+        return tuple(found)
 
     def distribution_of(self, module: str) -> tuple[str, str] | None:
         """Name and version of the distribution that a plugin's module came with, if any.
@@ -224,6 +257,13 @@ class Plugins:
         self.status = [
             dataclasses.replace(s, problem=problem) if s.name == plugin else s for s in self.status
         ]
+
+
+def _unguarded(plugin: str, why: str) -> PluginError:
+    return PluginError(
+        f"the access filters of plugin {plugin} cannot be had, so nobody is let in ({why})",
+        remedy="mend the plugin, or uninstall it",
+    )
 
 
 def _own_distribution() -> metadata.Distribution | None:

@@ -12,7 +12,7 @@ from lightwell.products import Product
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Preview", "write_picture"]
+__all__ = ["Preview", "contrast", "write_picture"]
 
 _LARGEST_EDGE = 1024
 _SMALLEST_EDGE = 64
@@ -23,8 +23,9 @@ _EASILY_SEEN = 256
 class Preview:
     """One kind of picture: of which product, cut at the middle of which axis, how drawn.
 
-    draw : takes the product cut to one point along `along` and gives a 2-D array (y, x); the
-    lightest and darkest half percent are clipped when it becomes a picture.
+    draw : takes the product cut to one point along `along` and gives a 2-D array (y, x), of which
+    the lightest and darkest half percent are clipped when it becomes a picture; or one in colours,
+    (y, x, 3) uint8, which is shown as it is.
     """
 
     name: str
@@ -34,28 +35,24 @@ class Preview:
 
 
 def write_picture(path: Path, image: "NDArray[Any]") -> Path:
-    """Write a 2-D array as a greyscale PNG, contrast stretched, at most 1024 pixels wide.
+    """Write a PNG, at most 1024 pixels wide: grey with its contrast stretched, or in colours.
 
-    image : (y, x) any real type
+    image : (y, x) any real type, or (y, x, 3) uint8: red, green, blue
     Errors: LightwellError for an array that is no picture.
     """
     import numpy as np
     from PIL import Image
 
-    shape = np.shape(image)
-    if len(shape) != 2 or 0 in shape:
+    values = np.asarray(image)
+    is_coloured = values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint8
+    if not (is_coloured or values.ndim == 2) or 0 in values.shape:
         raise LightwellError(
-            f"an array of shape {tuple(shape)} cannot be drawn as a picture",
+            f"an array of shape {values.shape} cannot be drawn as a picture",
             where=path.name,
-            remedy="a preview's draw function has to return (y, x) with at least one pixel",
+            remedy="a preview's draw function has to return (y, x), or (y, x, 3) uint8 for "
+            "colours, with at least one pixel",
         )
-    values = np.asarray(image, dtype=np.float64)
-    finite = values[np.isfinite(values)]
-    low, high = _contrast(finite) if finite.size else (0.0, 1.0)
-    # Halves, since the difference of the largest and the smallest number is no number.
-    scaled = (np.clip(values, low, high) / 2 - low / 2) / max(high / 2 - low / 2, 1e-300)
-    grey = np.rint(np.nan_to_num(np.clip(scaled, 0.0, 1.0)) * 255).astype(np.uint8)
-    picture = Image.fromarray(grey)
+    picture = Image.fromarray(values if is_coloured else _grey(values))
     size = _fitting(*picture.size)
     # What is enlarged keeps its pixels; what is made smaller averages them.
     larger = size[0] >= picture.width and size[1] >= picture.height
@@ -65,7 +62,19 @@ def write_picture(path: Path, image: "NDArray[Any]") -> Path:
     return path
 
 
-def _contrast(finite: "NDArray[Any]") -> tuple[float, float]:
+def _grey(values: "NDArray[Any]") -> "NDArray[Any]":
+    """Shades from the darkest to the lightest; black where there is no number."""
+    import numpy as np
+
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    low, high = contrast(finite) if finite.size else (0.0, 1.0)
+    # Halves, since the difference of the largest and the smallest number is no number.
+    scaled = (np.clip(values, low, high) / 2 - low / 2) / max(high / 2 - low / 2, 1e-300)
+    return np.asarray(np.rint(np.nan_to_num(np.clip(scaled, 0.0, 1.0)) * 255), np.uint8)
+
+
+def contrast(finite: "NDArray[Any]") -> tuple[float, float]:
     """What is black and what is white: without the outermost percent, unless all else is equal."""
     import numpy as np
 

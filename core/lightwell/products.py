@@ -41,17 +41,22 @@ __all__ = ["Array", "Coordinate", "Dims", "Product"]
 class Dims:
     """The axes and the unit of one array of a product.
 
+    gaps : NaN is a value of it, and means that nothing was measured there; elsewhere the engine
+    takes NaN for a fault.
+
     >>> Dims("angle", "row", "x", unit="counts")
     Dims('angle', 'row', 'x', unit='counts')
     """
 
-    def __init__(self, *names: str, unit: str | None = None) -> None:
+    def __init__(self, *names: str, unit: str | None = None, gaps: bool = False) -> None:
         self.names = names
         self.unit = unit
+        self.gaps = gaps
 
     def __repr__(self) -> str:
         unit = [f"unit={self.unit!r}"] if self.unit is not None else []
-        return f"Dims({', '.join([*map(repr, self.names), *unit])})"
+        gaps = ["gaps=True"] if self.gaps else []
+        return f"Dims({', '.join([*map(repr, self.names), *unit, *gaps])})"
 
 
 class Coordinate(NamedTuple):
@@ -80,8 +85,14 @@ class Product:
     result_definition: ClassVar[str | None] = None
     """The NeXus definition of a result that ends in this product, for example ``NXtomoproc``."""
 
+    frames_along: ClassVar[str | None] = None
+    """The axis a selection of frames shortens, where several are made of a dataset's frames."""
+
     result_attributes: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     """Attributes that definition asks of an array, by the array's name."""
+
+    detector_axes: ClassVar[tuple[str, ...]] = ()
+    """The axes that count detector pixels, along which a preview may bin what it reads."""
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
@@ -131,8 +142,23 @@ class Product:
         return found
 
     @classmethod
+    def examine(cls, arrays: Mapping[str, "LazyArray"]) -> None:
+        """Refuse, when a job starts, what cannot give a result; a few values may be read.
+
+        The default refuses nothing. Errors: InputError in a sentence.
+        """
+
+    @classmethod
     def coordinates(cls, entry: "Entry", lengths: Mapping[str, int]) -> Mapping[str, Coordinate]:
         """Values along the axes of a result; an axis not named here is counted in pixels."""
+        return {}
+
+    @classmethod
+    def units(cls, entry: "Entry", parameters: Mapping[str, Any]) -> Mapping[str, str]:
+        """Units of a result's arrays that are those of the data it was made from, by array.
+
+        An array whose unit is declared keeps that one.
+        """
         return {}
 
     def arrays(self) -> dict[str, Any]:

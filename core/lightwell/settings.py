@@ -2,6 +2,8 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,8 +12,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveInt, Valida
 from lightwell.errors import ParameterError
 from lightwell.words import nearest
 
-__all__ = ["Settings", "StoreSettings", "find_settings", "parse_size"]
+__all__ = [
+    "AccessSettings",
+    "Settings",
+    "StoreSettings",
+    "find_settings",
+    "parse_duration",
+    "parse_size",
+]
 
+_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
+_LONGEST_NUMBER = 3
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -55,6 +66,36 @@ def _size_setting(text: Any) -> int:
 Size = Annotated[int, BeforeValidator(_size_setting)]
 
 
+def parse_duration(text: str) -> timedelta:
+    """How long something lasts; a month counts 30 days, a year 365.
+
+    Errors: ParameterError for anything else.
+
+    >>> parse_duration("3 years").days, parse_duration("1 week").days
+    (1095, 7)
+    """
+    number, _, unit = str(text).strip().partition(" ")
+    days = _DAYS.get(unit.strip().removesuffix("s"))
+    if days is None or not number.isdecimal():
+        raise ParameterError(
+            f"{text!r} is not a duration", remedy="write 90 days, 6 weeks, 18 months or 3 years"
+        )
+    if len(number) > _LONGEST_NUMBER:
+        raise ParameterError(f"{text!r} is longer than anybody waits", remedy="write at most 999")
+    return timedelta(days=int(number) * days)
+
+
+def _duration_setting(text: Any) -> timedelta:
+    """A duration for pydantic, which adds the key to what a ValueError says."""
+    try:
+        return parse_duration(text)
+    except ParameterError as error:
+        raise ValueError(str(error)) from None
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration_setting)]
+
+
 class StoreSettings(BaseModel):
     """One store: an fsspec address and its tier."""
 
@@ -64,22 +105,47 @@ class StoreSettings(BaseModel):
     tier: Literal["disk", "object", "tape", "remote"] = "disk"
 
 
+class AccessSettings(BaseModel):
+    """Who sees what, where several people share an installation.
+
+    keepers : who sees and may do everything, beside whoever runs a process of its own; embargo :
+    after how long what was catalogued is public, never if not given; staff : the people of each
+    beamline, proposals and groups : the members of each, for those no plugin knows;
+    needs : plugins without which nobody but a keeper gets in.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keepers: tuple[str, ...] = ()
+    embargo: Duration | None = None
+    staff: Mapping[str, tuple[str, ...]] = {}
+    proposals: Mapping[str, tuple[str, ...]] = {}
+    groups: Mapping[str, tuple[str, ...]] = {}
+    needs: tuple[str, ...] = ()
+
+
 class Settings(BaseModel):
     """An installation as configured.
 
-    home : catalog, entries and results; memory : budget of a job; workers : processes of a job;
+    home : catalog, entries and results; catalog : the address of the catalog, where it is not
+    below the home; memory : budget of all jobs on a machine; workers : processes of a job;
     plugins : modules to load beside the installed ones; stores : by name; roots : the folders a
-    service may ingest from, and the only ones links may lead into; everywhere if there are none.
+    service may ingest from, and the only ones links may lead into; everywhere if there are none;
+    access : who sees what, where it is not one person's;
+    frame_statistics : read every pixel at ingest for the mean, smallest and largest of each frame.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path
+    catalog: str | None = None
     memory: Size | None = None
     workers: PositiveInt | None = None
     plugins: tuple[str, ...] = ()
     roots: tuple[Path, ...] = ()
+    frame_statistics: bool = False
     stores: dict[str, StoreSettings] = {"local": StoreSettings(url="file:///")}
+    access: AccessSettings | None = None
 
 
 def find_settings(path: str | os.PathLike[str] | None = None) -> Settings:
@@ -116,8 +182,10 @@ def _complaint(error: Any) -> str:
     """What pydantic found, with the key, and the nearest key where there is none of that name."""
     key = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        known = StoreSettings.model_fields if key.startswith("stores.") else Settings.model_fields
-        return f"there is no setting '{key}'. {nearest(str(error['loc'][-1]), known)}"
+        first, *inner = error["loc"]
+        kinds: dict[Any, type[BaseModel]] = {"stores": StoreSettings, "access": AccessSettings}
+        known = kinds.get(first, Settings) if inner else Settings
+        return f"there is no setting '{key}'. {nearest(str(error['loc'][-1]), known.model_fields)}"
     return f"{key}: {error['msg'].removeprefix('Value error, ')}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
+from lightwell.computed import Constant, Even
 from lightwell.errors import MissingSource, ParameterError, UnreadableFile
 from lightwell.model.arrays import ArrayRef, ConstantPart, EvenPart, FilePart, SeriesPart
 
@@ -15,11 +16,20 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lightwell.files import File
+    from lightwell.hdf5 import ArrayLayout, Hdf5Array
     from lightwell.manifests import Manifest
 
     Selection: TypeAlias = tuple[slice | npt.NDArray[np.integer[Any]], ...]
 
-__all__ = ["ArrayInMemory", "LazyArray", "open_array", "take"]
+__all__ = [
+    "ArrayInMemory",
+    "LazyArray",
+    "frame_numbers",
+    "layouts_of",
+    "open_array",
+    "read_into",
+    "take",
+]
 
 
 @runtime_checkable
@@ -54,43 +64,45 @@ class ArrayInMemory:
     def dtype(self) -> np.dtype[Any]:
         return self.values.dtype
 
+    @property
+    def grain(self) -> tuple[int, ...]:
+        """How many points along each axis are read together."""
+        return (1,) * self.values.ndim
+
     def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
         """Return the selected values, a copy where the selection is not a plain slice."""
         return self.values[selection]
 
 
-@dataclass(frozen=True)
-class _Even:
-    """Values at equal distances from `first` to `last`, both included."""
+def read_into(
+    lazy: LazyArray,
+    selection: Selection,
+    out: npt.NDArray[Any],
+    threads: int | None = None,
+) -> None:
+    """Read a selection of a lazy array into an array that is there, by so many threads.
 
-    first: float
-    last: float
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
-        import numpy as np
-
-        # The formula of `EvenPart.values`, so that both give the same bits.
-        index = np.arange(self.shape[0], dtype=np.float64)[selection]
-        steps = max(self.shape[0] - 1, 1)
-        values = (self.first * (steps - index) + self.last * index) / steps
-        return values.astype(self.dtype, copy=False)
+    out : of the shape that `read` would return, and best of the array's type;
+    threads : as many as the process has cores where nobody says.
+    Errors: as for `read`.
+    """
+    direct = getattr(lazy, "read_into", None)
+    if direct is None:
+        out[...] = lazy.read(selection)
+    else:
+        direct(selection, out, threads)
 
 
-@dataclass(frozen=True)
-class _Constant:
-    """One value everywhere."""
+def layouts_of(lazy: LazyArray) -> list[tuple[int, ArrayLayout]]:
+    """How the HDF5 datasets behind a lazy array are stored, each with its members of it.
 
-    value: float
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
-        import numpy as np
-
-        whole = np.broadcast_to(np.asarray(self.value, dtype=self.dtype), self.shape)
-        return np.ascontiguousarray(whole[selection])
+    Frames in files of their own are represented by the first; nothing for other formats.
+    """
+    found = getattr(lazy, "layouts", None)
+    if found is not None:
+        return list(found())
+    layout = getattr(lazy, "layout", None)
+    return [] if layout is None else [(lazy.shape[0] if lazy.shape else 1, layout())]
 
 
 @dataclass(frozen=True)
@@ -105,18 +117,32 @@ class _Hdf5Frames:
     """Whether each dataset has the axis of the stack too, with one member."""
 
     def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
-        import numpy as np
+        return _fresh(self, selection)
+
+    def read_into(
+        self, selection: Selection, out: npt.NDArray[Any], threads: int | None = None
+    ) -> None:
+        """Read the selected values into an array of their shape; frames are shared by threads."""
+        from lightwell.hdf5 import reading_threads, share
 
         first, rest = _completed(selection, self.shape)
-        result = np.empty((len(first), *_shape_of(rest, self.shape[1:])), dtype=self.dtype)
-        for position, index in enumerate(first):
-            path, inner = self.places[index]
-            result[position] = self._frame(path, inner, rest)
-        return result
 
-    def _frame(self, path: str, inner: str, selection: tuple[slice, ...]) -> npt.NDArray[Any]:
+        def work(position: int) -> None:
+            array, leading = self._frame(first[position])
+            target = out[position]
+            array.read_into((*leading, *rest), target[None] if leading else target, 1)
+
+        share(range(len(first)), work, threads or reading_threads())
+
+    def layouts(self) -> list[tuple[int, ArrayLayout]]:
+        """How the first frame is stored; the others are taken to be alike."""
+        return [(self.shape[0], self._frame(0)[0].layout())] if self.places else []
+
+    def _frame(self, index: int) -> tuple[Hdf5Array, tuple[slice, ...]]:
+        """Return a frame, unread, and what to select of its leading axis."""
         from lightwell.hdf5 import Hdf5Array
 
+        path, inner = self.places[index]
         if not Path(path).exists():
             raise MissingSource(
                 f"{Path(path).name} is listed in the manifest, but is not there",
@@ -125,50 +151,68 @@ class _Hdf5Frames:
             )
         frame = self.shape[1:]
         if self.leading:
-            one = Hdf5Array(path, inner, (1, *frame), self.dtype, self.roots)
-            return one.read((slice(None), *selection)).reshape(_shape_of(selection, frame))
-        return Hdf5Array(path, inner, frame, self.dtype, self.roots).read(selection)
+            return Hdf5Array(path, inner, (1, *frame), self.dtype, self.roots), (slice(None),)
+        return Hdf5Array(path, inner, frame, self.dtype, self.roots), ()
 
 
 @dataclass(frozen=True, eq=False)
-class _Window:
-    """The members `start … start + count` of the first axis of another lazy array."""
+class _Chosen:
+    """Members of the first axis of another lazy array."""
 
     source: LazyArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self._members), *self.source.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.source.dtype
+
+    @property
+    def _members(self) -> npt.NDArray[np.intp]:
+        raise TypeError("which members are chosen is said by the classes below")
+
+    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        return _gathered(self.source, *self._chosen(selection))
+
+    def _chosen(self, selection: Selection) -> tuple[npt.NDArray[np.intp], tuple[slice, ...]]:
+        first, rest = _completed(selection, self.shape)
+        return self._members[first], rest
+
+    def read_into(
+        self, selection: Selection, out: npt.NDArray[Any], threads: int | None = None
+    ) -> None:
+        _gathered_into(self.source, *self._chosen(selection), out, threads)
+
+    def layouts(self) -> list[tuple[int, ArrayLayout]]:
+        count = len(self._members)
+        return [(min(number, count), one) for number, one in layouts_of(self.source)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Window(_Chosen):
+    """The members `start … start + count`."""
+
     start: int
     count: int
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return (self.count, *self.source.shape[1:])
+    def _members(self) -> npt.NDArray[np.intp]:
+        import numpy as np
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.source.dtype
-
-    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
-        first, rest = _completed(selection, self.shape)
-        return _gathered(self.source, first + self.start, rest)
+        return np.arange(self.start, self.start + self.count, dtype=np.intp)
 
 
 @dataclass(frozen=True, eq=False)
-class _Taken:
-    """Members of the first axis of another lazy array, in an order of one's own."""
+class _Taken(_Chosen):
+    """The members at some indices, in an order of one's own."""
 
-    source: LazyArray
     indices: npt.NDArray[np.intp]
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return (len(self.indices), *self.source.shape[1:])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.source.dtype
-
-    def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
-        first, rest = _completed(selection, self.shape)
-        return _gathered(self.source, self.indices[first], rest)
+    def _members(self) -> npt.NDArray[np.intp]:
+        return self.indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,18 +224,27 @@ class _Joined:
     dtype: np.dtype[Any]
 
     def read(self, selection: Selection = ()) -> npt.NDArray[Any]:
+        return _fresh(self, selection)
+
+    def read_into(
+        self, selection: Selection, out: npt.NDArray[Any], threads: int | None = None
+    ) -> None:
         import numpy as np
 
         first, rest = _completed(selection, self.shape)
-        result = np.empty((len(first), *_shape_of(rest, self.shape[1:])), dtype=self.dtype)
         start = 0
         for part in self.parts:
             stop = start + part.shape[0]
             mine = np.flatnonzero((first >= start) & (first < stop))
-            if len(mine):
-                result[mine] = _gathered(part, first[mine] - start, rest)
+            if len(mine) and mine[-1] - mine[0] == len(mine) - 1:
+                here = slice(int(mine[0]), int(mine[-1]) + 1)
+                _gathered_into(part, first[mine] - start, rest, out[here], threads)
+            elif len(mine):
+                out[mine] = _gathered(part, first[mine] - start, rest)
             start = stop
-        return result
+
+    def layouts(self) -> list[tuple[int, ArrayLayout]]:
+        return [one for part in self.parts for one in layouts_of(part)]
 
 
 def take(lazy: LazyArray, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> LazyArray:
@@ -209,6 +262,21 @@ def take(lazy: LazyArray, indices: Sequence[int] | npt.NDArray[np.integer[Any]])
     if isinstance(lazy, _Taken):
         return _Taken(lazy.source, lazy.indices[checked])
     return _Taken(lazy, checked)
+
+
+def frame_numbers(lazy: LazyArray, stack: LazyArray) -> npt.NDArray[np.intp] | None:
+    """Return which members of a stack an array consists of, or None if it was not taken from it.
+
+    >>> import numpy as np
+    >>> stack = ArrayInMemory(np.array([10, 11, 12]))
+    >>> frame_numbers(take(stack, [2, 0]), stack)
+    array([2, 0])
+    """
+    import numpy as np
+
+    if lazy is stack:
+        return np.arange(stack.shape[0], dtype=np.intp)
+    return lazy.indices if isinstance(lazy, _Taken) and lazy.source is stack else None
 
 
 def open_array(
@@ -254,9 +322,9 @@ def _open_part(
     roots: Sequence[Path] | None,
 ) -> LazyArray:
     if isinstance(part, EvenPart):
-        return _Even(part.first, part.last, (part.count,), dtype)
+        return Even(part.first, part.last, (part.count,), dtype)
     if isinstance(part, ConstantPart):
-        return _Constant(part.value, (part.count, *shape[1:]), dtype)
+        return Constant(part.value, (part.count, *shape[1:]), dtype)
     names = None if roots is None else tuple(str(root) for root in roots)
     if isinstance(part, SeriesPart):
         path = str(manifest.present_file(part.file).local_path())
@@ -300,10 +368,18 @@ def _open_files(
         from lightwell.containers.tiff import TiffStack
 
         return TiffStack(files)
+    if part.container == "fabio":
+        from lightwell.containers.fabio_images import FabioStack
+
+        return FabioStack(files)
     if part.container == "txrm":
         from lightwell.containers.txrm import TxrmArray
 
         return TxrmArray.find(files[0], part.path)
+    if part.container in ("columns", "npz", "xml"):
+        from lightwell.containers.numbers import open_numbers
+
+        return open_numbers(part.container, files[0], part.path)
     if part.container != "hdf5":
         raise _unknown_container(part)
     from lightwell.hdf5 import Hdf5Array
@@ -320,7 +396,8 @@ def _unknown_container(part: FilePart) -> UnreadableFile:
     return UnreadableFile(
         f"arrays in containers of kind {part.container!r} cannot be read",
         where=part.file or part.role,
-        remedy="Known are hdf5, tiff and txrm; install the plugin that described this dataset",
+        remedy="Known are hdf5, tiff, fabio, txrm, columns, npz and xml; "
+        "install the plugin that described the data",
     )
 
 
@@ -378,6 +455,36 @@ def _gathered(
         values = source.read((wanted, *rest))
     in_order = len(wanted) == len(indices) and bool((places[1:] > places[:-1]).all())
     return values if in_order else values[places]
+
+
+def _fresh(lazy: Any, selection: Selection) -> npt.NDArray[Any]:
+    """Read a selection into an array of its own."""
+    from lightwell.hdf5 import aligned
+
+    first, rest = _completed(selection, lazy.shape)
+    result = aligned((len(first), *_shape_of(rest, lazy.shape[1:])), lazy.dtype)
+    lazy.read_into((first, *rest), result)
+    return result
+
+
+def _gathered_into(
+    source: LazyArray,
+    indices: npt.NDArray[np.intp],
+    rest: tuple[slice, ...],
+    out: npt.NDArray[Any],
+    threads: int | None,
+) -> None:
+    """Read members of the first axis into an array; without a copy where they rise evenly."""
+    import numpy as np
+
+    steps = np.diff(indices)
+    even = len(indices) and (not len(steps) or (steps[0] > 0 and (steps == steps[0]).all()))
+    if not even:
+        out[...] = _gathered(source, indices, rest)
+        return
+    step = int(steps[0]) if len(steps) else 1
+    head = slice(int(indices[0]), int(indices[-1]) + 1, step)
+    read_into(source, (head, *rest), out, threads)
 
 
 def _shape_of(selection: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Who is at work."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lightwell.errors import NotFound
 
@@ -10,9 +10,16 @@ __all__ = ["User", "local_user"]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person or service, by the name the installation knows them under."""
+    """A person or service, by the name the installation knows them under.
+
+    `proposals` they are a member of, beamlines they are `staff_of`, and `groups`; who somebody is
+    does not depend on them.
+    """
 
     name: str
+    proposals: frozenset[str] = field(default=frozenset(), compare=False)
+    staff_of: frozenset[str] = field(default=frozenset(), compare=False)
+    groups: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __str__(self) -> str:
         return self.name

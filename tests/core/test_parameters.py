@@ -1,12 +1,19 @@
 """Parameters: what a value may be, in Python and as text, and the sentence when it may not."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import pytest
 
 from lightwell.errors import LightwellError, ParameterError
-from lightwell.parameters import MISSING, From, Parameter, keyword_parameters
+from lightwell.parameters import (
+    MISSING,
+    Default,
+    From,
+    Parameter,
+    keyword_names,
+    keyword_parameters,
+)
 from lightwell.units import Unit
 
 Length = Annotated[float, Unit("m")]
@@ -115,6 +122,35 @@ def test_keyword_parameters_of_a_function() -> None:
     # As if 1.0 had been written: a step treats floats and integers differently.
     assert type(found["weight"].default) is float
     assert type(found["number"].default) is int
+
+
+class Weighing(TypedDict, total=False):
+    """Parameters of several functions."""
+
+    width: Annotated[float, Unit("mm"), Default(2)]
+    kind: Annotated[Literal["a", "b"], Default("a")]
+    needed: int
+
+
+class Counting(Weighing, total=False):
+    """And one more."""
+
+    zero: Annotated[float | None, From("sample.zero"), Default(None)]
+
+
+def sharing(*, own: int = 1, **shared: Unpack[Counting]) -> None:
+    """A function that shares parameters with others."""
+
+
+def test_shared_parameters_come_after_own_ones() -> None:
+    found = keyword_parameters(sharing)
+    assert list(found) == ["own", "width", "kind", "needed", "zero"] == keyword_names(sharing)
+    assert found["needed"].default is MISSING
+    assert (found["width"].default, found["width"].unit) == (2.0, "mm")
+    assert type(found["width"].default) is float
+    assert found["zero"].source == From("sample.zero")
+    assert found["kind"].json_schema()["enum"] == ["a", "b"]
+    assert found["width"].check("3 cm", text=True) == 30.0
 
 
 def test_functions_that_cannot_be_read() -> None:

@@ -44,6 +44,14 @@ def test_pictures_are_at_most_1024_pixels_wide(tmp_path: Path) -> None:
     assert drawn(tmp_path, np.zeros((5, 7), np.uint16)).shape == (185, 259)
 
 
+def test_colours_are_shown_as_they_are(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (300, 280, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(drawn(tmp_path, image), image)
+    # Three numbers per pixel that are no bytes say nothing about colours.
+    with pytest.raises(LightwellError, match="cannot be drawn as a picture"):
+        write_picture(tmp_path / "q.png", image.astype(float))
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 3, 4), (0, 5)])
 def test_what_is_no_picture(shape: tuple[int, ...], tmp_path: Path) -> None:
     with pytest.raises(LightwellError, match="cannot be drawn as a picture"):

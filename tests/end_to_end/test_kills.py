@@ -1,117 +1,184 @@
-"""A reconstruction killed at random moments ends with the bits of one that was left in peace."""
+"""Every recipe there is, disturbed at random and at every rename, ends with the same bits."""
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lightwell
+from lightwell.errors import LightwellError
+from lightwell.session.fsck import check
+from lightwell.testing.disturbing import RESUMABLE, Hit, disturb
+from lightwell.testing.failpoints import killed_at, passages
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
 
 LIGHTWELL = (sys.executable, "-c", "from lightwell.cli import main; main()")
-KILLS = 30
-STEERED = 0.8
-"""The share of kills that wait for a partly finished slab; the others come when they come."""
+HITS = 50
+"""Of the campaign's 300; 220 are in tests/core/engines/test_kills.py, 30 at failpoints here."""
 
-ROWS = 2048
-"""Rows of the scan: 128 tiles, so that a slab holds several and a kill can fall amid one."""
+AT_FAILPOINTS = 30
+INSIDE = 0.6
+"""Of the hits, in a slab that is partly finished."""
 
+TRIES = 5
 
-def run(pid: str, *options: str) -> dict[str, object]:
-    done = subprocess.run(
-        [*LIGHTWELL, "run", "tomography.gridrec", pid, "--json", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+SIZES: Mapping[str, Mapping[str, Any]] = {
+    # 64 tiles, so that a slab holds several and a kill can fall amid one.
+    "tomography": {"width": 96, "rows": 1024, "angles": 61, "rotation_axis": 45.7},
+}
+"""Parameters of simulators whose own defaults are too large, or too small, for a campaign."""
 
 
-def events(folder: Path) -> list[dict[str, object]]:
-    diary = folder / "events.jsonl"
-    lines = diary.read_text().splitlines() if diary.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+@dataclass(frozen=True)
+class Case:
+    """A recipe on a simulated scan, and the digest of its undisturbed result."""
+
+    recipe: str
+    pid: str
+    scan: Path
+    digest: str
+
+    def command(self, *options: str) -> list[str]:
+        return [*LIGHTWELL, "run", self.recipe, self.pid, "--json", *options]
+
+    def set_up(self, home: Path) -> Path:
+        """A home of its own with the scan; gives the folder the job will have."""
+        os.environ["LIGHTWELL_HOME"] = str(home)
+        [raw] = lightwell.open().ingest(self.scan)
+        assert raw.pid == self.pid
+        return home / "results" / lightwell.open().plan(self.recipe, raw, {}).pid
+
+    def finish(self) -> None:
+        """Run to the end and compare."""
+        done = subprocess.run(
+            self.command("--workers", "1"), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        session = lightwell.open()
+        assert session.get(json.loads(done.stdout)["pid"]).job["digest"] == self.digest
+        home = session.installation.home
+        assert not list(home.rglob("*.part"))
+        assert not [path for path in (home / "running").rglob("*.*") if path.is_file()]
+        assert check(session.installation).clean
 
 
-def is_inside_a_slab(happened: list[dict[str, object]]) -> bool:
-    """Whether a slab is begun and not closed, with one of its tiles done and one still to come."""
-    open_slabs: dict[tuple[int, int], int] = {}
-    for event in happened:
-        if event["event"] == "slab-begun":
-            open_slabs[event["first"], event["last"]] = 0  # type: ignore[index]
-        elif event["event"] == "slab-done":
-            open_slabs.pop((event["first"], event["last"]), None)  # type: ignore[arg-type]
-        elif event["event"] == "tile-done":
-            for first, last in open_slabs:
-                if first <= event["tile"] < last:  # type: ignore[operator]
-                    open_slabs[first, last] += 1
-    return any(0 < done < last - first for (first, last), done in open_slabs.items())
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
+    """Every recipe of every technique that can simulate its data, run in peace once."""
+    place = tmp_path_factory.mktemp("quiet")
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIGHTWELL_HOME", str(place / "home"))
+        session = lightwell.open()
+        plugins = session.installation.plugins
+        for name, simulator in plugins.simulators.items():
+            scan = place / f"{name}.h5"
+            session.simulate(name, scan, **SIZES.get(name, {}))
+            [raw, *_] = session.ingest(scan)
+            technique = (simulator.recipe or name).partition(".")[0]
+            for recipe in plugins.recipes:
+                if recipe.partition(".")[0] == technique and is_possible(session, recipe, raw):
+                    result = session.run(recipe, raw, workers=2).result()
+                    found.append(Case(recipe, raw.pid, scan, result.job["digest"]))
+    assert found
+    return found
 
 
-def kill_once(pid: str, folder: Path, chance: random.Random) -> tuple[bool, bool]:
-    """Start the job and kill it; returns whether it was still running, and amid a slab."""
-    before = len(events(folder))
-    options = ["--memory", f"{chance.uniform(1.2, 3.0):.2f}GB", "--workers", chance.choice("12")]
-    job = subprocess.Popen(
-        [*LIGHTWELL, "run", "tomography.gridrec", pid, "--json", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    # Wait for the first finished tile, then a random while: at start-up there is nothing to lose.
-    while job.poll() is None:
-        if any(e["event"] == "tile-done" for e in events(folder)[before:]):
+def is_possible(session: lightwell.Session, recipe: str, raw: Any) -> bool:
+    """Whether a recipe runs on a simulated scan with nothing given."""
+    try:
+        session.plan(recipe, raw, {})
+    except LightwellError:
+        return False
+    return True
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    seed = int(os.environ.get("LIGHTWELL_SEED") or time.time_ns() % 2**32)
+    print(f"seed {seed}")  # noqa: T201
+    return random.Random(seed)
+
+
+def harried(case: Case, home: Path, chance: random.Random) -> list[Hit]:
+    """Disturb one job some times, mostly amid slabs."""
+    folder = case.set_up(home)
+    hits: list[Hit] = []
+    for _ in range(TRIES):
+        memory, workers = f"{chance.uniform(1.2, 3.0):.2f}GB", chance.choice("112")
+
+        def start(memory: str = memory, workers: str = workers) -> "subprocess.Popen[bytes]":
+            command = case.command("--memory", memory, "--workers", workers)
+            quiet = subprocess.DEVNULL
+            return subprocess.Popen(command, stdout=quiet, stderr=quiet)
+
+        found, status = disturb(start, folder, chance, at_any_time=chance.random() < 0.2)
+        assert status in {0, RESUMABLE, -signal.SIGKILL, -signal.SIGTERM}
+        hits += found
+        if status == 0:
             break
-        time.sleep(0.01)
-    time.sleep(chance.uniform(0.0, 0.8))
-    if chance.random() < STEERED:
-        while job.poll() is None and not is_inside_a_slab(events(folder)[before:]):
-            time.sleep(0.003)
-    alive = job.poll() is None
-    job.kill()
-    job.wait()
-    # What the diary says after the death is what had happened at that moment.
-    return alive, is_inside_a_slab(events(folder)[before:])
+    return hits
 
 
-@pytest.mark.soak
-def test_killed_reconstructions_end_with_the_same_bits(
-    tmp_path: Path, soak_share: float, monkeypatch: pytest.MonkeyPatch
+def test_disturbed_recipes_end_with_the_same_bits(
+    cases: list[Case],
+    chance: random.Random,
+    tmp_path: Path,
+    soak_share: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scan = tmp_path / "scan.h5"
-    quiet, harried = tmp_path / "quiet", tmp_path / "harried"
-    monkeypatch.setenv("LIGHTWELL_HOME", str(quiet))
-    lightwell.open().simulate(
-        "tomography", scan, width=128, rows=ROWS, angles=91, rotation_axis=61.7
-    )
-    [raw] = lightwell.open().ingest(scan)
-    undisturbed = run(raw.pid)
-    expected = lightwell.open().get(str(undisturbed["pid"])).job["digest"]
-
-    monkeypatch.setenv("LIGHTWELL_HOME", str(harried))
-    chance = random.Random(20261123)
-    wanted = max(3, round(KILLS * soak_share))
-    kills = inside = 0
-    while kills < wanted:
-        lightwell.open().ingest(scan)
-        pid = str(undisturbed["pid"])
-        alive, amid = kill_once(raw.pid, harried / "results" / pid, chance)
-        kills += alive
-        inside += alive and amid
-        if not alive:
-            start_again(harried / "results" / pid)
-    result = run(raw.pid, "--memory", "1.2GB", "--workers", "1")
-    sys.stdout.write(f"{kills} kills, {inside} of them amid a slab\n")
-    assert lightwell.open().get(str(result["pid"])).job["digest"] == expected
-    assert inside >= 0.6 * kills
-    assert not list(harried.rglob("*.part"))
+    monkeypatch.setenv("LIGHTWELL_HOME", str(tmp_path))
+    wanted = max(2, round(HITS * soak_share))
+    hits: list[Hit] = []
+    order = chance.sample(cases, len(cases))
+    number = 0
+    # As many amid a slab as are asked for: of few hits, chance alone may put most elsewhere.
+    while len(hits) < wanted or sum(hit.inside for hit in hits) < INSIDE * wanted:
+        assert len(hits) < 3 * wanted + TRIES, "too few hits fall amid a slab"
+        case = order[number % len(order)]
+        hits += harried(case, tmp_path / f"home_{number}", chance)
+        case.finish()
+        number += 1
+    inside = sum(hit.inside for hit in hits)
+    kinds = ", ".join(f"{count} {how}" for how, count in Counter(h.how for h in hits).items())
+    print(f"{len(hits)} hits ({kinds}) of {number} jobs, {inside} amid a slab")  # noqa: T201
+    assert len(hits) < 30 or inside >= INSIDE * len(hits)
 
 
-def start_again(folder: Path) -> None:
-    """Remove a job that came to its end, so that the next one can be killed again."""
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
+def test_killed_at_every_rename_and_commit(
+    cases: list[Case],
+    chance: random.Random,
+    tmp_path: Path,
+    soak_share: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIGHTWELL_HOME", str(tmp_path))
+    case = chance.choice(cases)
+    case.set_up(tmp_path / "listed")
+    passed = passages(case.command("--workers", "1"))
+    names = sorted({passage.partition(":")[0] for passage in passed})
+    assert {"hdf5-renamed", "file-renamed", "catalog-committed", "share-named"} <= set(names)
+    # The first time and some later one, by whichever process comes there.
+    later = [chance.choice([p for p in passed if p.startswith(f"{n}:")]) for n in names]
+    points = sorted({f"{name}:1" for name in names} | set(later))
+    wanted = min(len(points), max(1, round(AT_FAILPOINTS * soak_share)))
+    for number, point in enumerate(chance.sample(points, wanted)):
+        case.set_up(tmp_path / f"home_{number}")
+        killed = killed_at(point, case.command("--workers", "1"))
+        print(f"{case.recipe}: {'killed' if killed else 'survived'} at {point}")  # noqa: T201
+        case.finish()

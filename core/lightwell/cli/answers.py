@@ -40,7 +40,16 @@ Settings = Annotated[
 def say(text: str) -> None:
     """One line for people, on standard output."""
     with reader_may_leave():
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(_one_line(text) + "\n")
+
+
+def _one_line(text: str) -> str:
+    r"""What a terminal shows as one line: names of files may hold anything.
+
+    >>> print(_one_line("new\nline \x1b[31m é"))
+    new\nline \x1b[31m é
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 @contextmanager
@@ -56,7 +65,7 @@ def reader_may_leave() -> Iterator[None]:
 
 def complain(problem: LightwellError | str) -> None:
     """One sentence on standard error."""
-    sys.stderr.write(f"lightwell: {problem}\n")
+    sys.stderr.write(f"lightwell: {_one_line(str(problem))}\n")
 
 
 def show_json(answer: Mapping[str, Any]) -> None:

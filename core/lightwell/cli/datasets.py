@@ -1,5 +1,6 @@
 """Verbs about datasets: ingest, find, show."""
 
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -90,10 +91,28 @@ def show(
         document = dataset.to_document()
         show_json({**facts, "document": document, "results": list(lineage.descendants)})
         return
-    _show_lines(dataset, lineage)
+    _show_lines(session, dataset, lineage)
 
 
-def _show_lines(dataset: Any, lineage: Any) -> None:
+def _kinds(session: Any, dataset: Any) -> dict[str, int]:
+    """How many frames there are of which kind; nothing where the file cannot be read now."""
+    from lightwell.errors import LightwellError
+
+    found = dataset.entry.kinds_of_frames()
+    if found is None:
+        return {}
+    path, words = found
+    try:
+        values = session.array(dataset, path).read().tolist()
+    except LightwellError:
+        return {}
+    counted = Counter(words.get(value, f"of kind {value}") for value in values)
+    return {word: counted[word] for word in (*words.values(), *counted) if word in counted}
+
+
+def _show_lines(session: Any, dataset: Any, lineage: Any) -> None:
+    from lightwell.model import CANONICAL_FIELDS
+
     say(f"{dataset.pid}  {dataset.definition or 'NXentry'}  by importer {dataset.importer}")
     if dataset.retired:
         say("retired: left out of searches")
@@ -101,8 +120,12 @@ def _show_lines(dataset: Any, lineage: Any) -> None:
         say(f"superseded by {dataset.superseded_by}")
     say(f"path: {dataset.path}")
     say(f"files: {dataset.summary.files}, {dataset.summary.bytes / 1e6:.1f} MB")
+    if channels := dataset.frames.get("channels"):
+        kinds = ", ".join(f"{count} {word}" for word, count in _kinds(session, dataset).items())
+        shown = f" ({kinds})" if kinds else ""
+        say(f"frames: {dataset.frames['count']}{shown}, with {', '.join(channels)}")
     for name, value in dataset.entry.canonical().items():
-        say(f"{name}: {value}")
+        say(f"{name}: {value} {CANONICAL_FIELDS[name].unit or ''}".rstrip())
     for name, given in dataset.options.items():
         say(f"{name}: {given.value} (given by {given.by})")
     for name, facts in dataset.job.get("parameters", {}).items():

@@ -45,7 +45,7 @@ def export(
     from lightwell.exports import export as write
     from lightwell.exports import parse_range
     from lightwell.hdf5 import release
-    from lightwell.session.jobs import parse_slices
+    from lightwell.session.asking import parse_slices
 
     dataset = lightwell.open(settings).get(pid)
     cut = parse_slices(slices) if slices is not None else None

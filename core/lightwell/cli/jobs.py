@@ -1,4 +1,4 @@
-"""Verbs about recipes and jobs: recipes, run, replay."""
+"""Verbs about recipes and jobs: recipes, run, replay, consolidate."""
 
 import signal
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightwell.cli.answers import AsJson, Settings, Values, complain, parse_values, say, show_json
+from lightwell.cli.planning import say_means
 from lightwell.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,6 +24,49 @@ Memory = Annotated[
     str | None, typer.Option(metavar="SIZE", help="The memory budget, for example 2GB.")
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="At most so many processes.")]
+Chosen = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A:B:C",
+        help="Only these slices: 512, 0:1596:100, middle or all, in detector rows also with "
+        "--bin. A sweep takes the middle one if nothing is said.",
+    ),
+]
+Bin = Annotated[
+    int,
+    typer.Option(
+        "--bin",
+        metavar="N",
+        min=1,
+        help="Average N x N detector pixels to one while reading. What you give and get in "
+        "pixels (the rotation axis) stays in pixels of the detector.",
+    ),
+]
+Swept = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME=VALUES",
+        help="Try several values of one parameter on one reading of the data: "
+        "rotation_axis=1270:1290:2 (first:last:step, the last included) or filter=ramlak,hann. "
+        "Gives one result with the values as its first axis, and a contact sheet.",
+    ),
+]
+Kept = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="STEP",
+        help="Keep the output of this step; later runs that differ only behind it begin there. "
+        "`lightwell kept` lists and drops.",
+    ),
+]
+NoWait = Annotated[
+    bool,
+    typer.Option("--no-wait", help="Do not wait for memory that other jobs have; status 75."),
+]
+Using = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ROLE=PID", help="The dataset for another input of the recipe."),
+]
 
 
 def recipes(
@@ -61,22 +105,30 @@ def _one_recipe(recipe: Any, *, as_json: bool) -> None:
 
 def run(
     recipe: Annotated[str, typer.Argument(help="The recipe; `lightwell recipes` lists them.")],
-    pid: Annotated[str, typer.Argument(help="The dataset to run it on.")],
+    pid: Annotated[
+        str, typer.Argument(help="The dataset to run it on, or a saved selection of its frames.")
+    ],
     values: Values = None,
-    slices: Annotated[
-        str | None, typer.Option(metavar="A:B:C", help="Only these slices of the result.")
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHICH", help="Only these frames: a condition, a saved selection, or 0-99,150."
+        ),
     ] = None,
+    slices: Chosen = None,
+    bin_: Bin = 1,
+    sweep: Swept = None,
+    keep: Kept = None,
     memory: Memory = None,
     workers: Workers = None,
-    using: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ROLE=PID", help="The dataset for another input of the recipe."),
-    ] = None,
+    no_wait: NoWait = False,  # noqa: FBT002
+    using: Using = None,
     settings: Settings = None,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Run a recipe on a dataset; stopped or killed, the same command resumes it."""
     import lightwell
+    from lightwell.session.asking import parse_sweep
 
     session = lightwell.open(settings)
     with Progress(quiet=as_json) as progress:
@@ -84,10 +136,15 @@ def run(
             recipe,
             pid,
             parse_values(values),
+            frames=frames,
             slices=slices,
             memory=memory,
             workers=workers,
             using=parse_values(using),
+            bin=bin_,
+            sweep=parse_sweep(sweep) if sweep is not None else None,
+            keep=keep or (),
+            wait=not no_wait,
             text=True,
             on_event=progress.tell,
         )
@@ -139,6 +196,9 @@ def say_result(session: "Session", result: "Dataset") -> None:
         say(f"{name}: {estimate['value']:.3f}{sigma}, {estimate['verdict']}{reason}")
     for path in facts["previews"]:
         say(f"picture: {path}")
+    for problem in facts["report"].get("undrawn", ()):
+        say(f"no picture: {problem}")
+    say_means(facts["report"])
     say(f"result: {result.pid}  {facts['path']}")
 
 
@@ -181,6 +241,22 @@ def replay(
         raise typer.Exit(2)
 
 
+def consolidate(
+    result: Annotated[str, typer.Argument(help="The pid or the NeXus file of a result.")],
+    settings: Settings = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Merge the many files of a result into one; its numbers, digest and pid stay."""
+    import lightwell
+
+    found = lightwell.open(settings).consolidate(result)
+    if as_json:
+        facts = {"pid": found.dataset.pid, "path": found.dataset.path}
+        show_json({**facts, "before": found.before, "after": found.after})
+    else:
+        say(f"{found.dataset.pid}: {found.before} files of segments are now {found.after}")
+
+
 def simulate(
     name: Annotated[str, typer.Argument(help="The simulator, for example tomography.")],
     path: Annotated[Path, typer.Argument(help="The file to write.")],
@@ -205,4 +281,5 @@ def add_to(app: typer.Typer) -> None:
     app.command()(recipes)
     app.command()(run)
     app.command()(replay)
+    app.command()(consolidate)
     app.command()(simulate)

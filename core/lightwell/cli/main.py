@@ -8,9 +8,25 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from lightwell.cli import catalog, datasets, demo, export, jobs, plugins, validate
+from lightwell.cli import (
+    access,
+    calibration,
+    catalog,
+    catalog_places,
+    datasets,
+    demo,
+    export,
+    frames,
+    jobs,
+    journal,
+    planning,
+    plugins,
+    running,
+    validate,
+)
 from lightwell.cli.answers import complain, reader_may_leave
-from lightwell.errors import LightwellError
+from lightwell.disks import tells_of_full_disk
+from lightwell.errors import DiskFull, LightwellError
 
 __all__ = ["app", "main"]
 
@@ -24,11 +40,18 @@ app = typer.Typer(
 )
 datasets.add_to(app)
 catalog.add_to(app)
+frames.add_to(app)
+journal.add_to(app)
+catalog_places.add_to(app)
+access.add_to(app)
 jobs.add_to(app)
+planning.add_to(app)
+running.add_to(app)
 plugins.add_to(app)
 demo.add_to(app)
 validate.add_to(app)
 export.add_to(app)
+calibration.add_to(app)
 
 USAGE_ERROR = 2
 INTERRUPTED = 75
@@ -61,7 +84,7 @@ def run(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except Exception as error:  # the last line of defence: no traceback reaches a scientist
-        return _our_fault(error)
+        return _full(error) if tells_of_full_disk(error) else _our_fault(error)
     if status == TYPER_INTERRUPTED:
         return _interrupted()
     return status if isinstance(status, int) else 0
@@ -77,6 +100,13 @@ def _usage(error: TyperException) -> int:
     if show is not None:
         show()
     return int(getattr(error, "exit_code", USAGE_ERROR))
+
+
+def _full(error: Exception) -> int:
+    name = getattr(error, "filename", None)
+    full = DiskFull("a disk is full", where=name and str(name), remedy="Make room and try again")
+    complain(full)
+    return full.exit_status
 
 
 def _our_fault(error: Exception) -> int:

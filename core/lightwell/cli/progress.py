@@ -4,12 +4,20 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from lightwell.cli.answers import complain
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from lightwell.engines import Event
 
 __all__ = ["Progress"]
+
+_SAID = {"waiting", "shortage"}
+"""Events with a sentence for people."""
+
+
+_LAYING_OUT = -2
 
 
 class Progress:
@@ -46,17 +54,25 @@ class Progress:
             self._bar.stop()
 
     def tell(self, event: "Event") -> None:
-        """Move a bar on."""
+        """Move a bar on; what makes a job wait or shrink is said in any case."""
+        name = event["event"]
+        if name in _SAID:
+            complain(event["text"])
         if self._bar is None:
             return
-        name = event["event"]
         section = event.get("section", -1)
         if name == "section":
             label = "computing" if section == 0 else f"computing, part {section + 1}"
             self._tasks[section] = self._bar.add_task(label, total=event["tiles"])
+        elif name == "scratch" and event["parts"]:
+            self._tasks[_LAYING_OUT] = self._bar.add_task("reading", total=event["parts"])
+        elif name == "scratch-part" and _LAYING_OUT in self._tasks:
+            self._bar.advance(self._tasks[_LAYING_OUT])
         elif name == "found" and section in self._tasks:
             self._bar.advance(self._tasks[section], event["tiles"])
         elif name == "tile-done" and section in self._tasks:
             self._bar.advance(self._tasks[section])
         elif name == "estimated":
             self._bar.console.print(f"{event['parameter']} = {event['value']:.3f}")
+        elif name == "value":
+            self._bar.console.print(f"{event['parameter']} = {event['value']}")

@@ -1,10 +1,11 @@
 """The verb about files that claim to be NeXus: validate."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightwell.cli.answers import AsJson, say, show_json
+from lightwell.cli.answers import AsJson, Settings, say, show_json
 
 if TYPE_CHECKING:
     from lightwell.nexus.validation import Finding, Report
@@ -17,7 +18,13 @@ INVALID = 2
 
 
 def validate(
-    path: Annotated[str, typer.Argument(help="A NeXus or other HDF5 file.")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH|PID",
+            help="A NeXus or other HDF5 file; or a dataset, by its identifier: our own file on it.",
+        ),
+    ],
     profile: Annotated[
         str | None, typer.Option(help="Which definitions judge it, and what is waived.")
     ] = None,
@@ -25,19 +32,32 @@ def validate(
         str | None,
         typer.Option(metavar="DIR", help="A folder of NXDL files to use instead of ours."),
     ] = None,
+    settings: Settings = None,
     as_json: AsJson = False,  # noqa: FBT002  (an option of the command line)
 ) -> None:
     """Say what is wrong in a file; exit status 2 if it is invalid or leads to missing files."""
     from lightwell.nexus.validation import DEFAULT, rules_from_nxdl, validate_apart
 
     rules = None if nxdl is None else rules_from_nxdl(nxdl)
-    report = validate_apart(path, profile=profile or DEFAULT, rules=rules)
+    report = validate_apart(_file_of(path, settings), profile=profile or DEFAULT, rules=rules)
     if as_json:
         show_json(report.to_document())
     else:
         _show(report)
     if not report.is_valid:
         raise typer.Exit(INVALID)
+
+
+def _file_of(path: str, settings: str | None) -> str:
+    """The path as given; for the identifier of a dataset, the file that describes it."""
+    if Path(path).exists() or not path.startswith("lw-"):
+        return path
+    import lightwell
+    from lightwell.session.descriptions import description_file
+
+    session = lightwell.open(settings)
+    dataset = session.get(path)
+    return str(description_file(session.installation.home, dataset.pid, dataset.kind))
 
 
 def _show(report: "Report") -> None:

@@ -1,7 +1,8 @@
 """The verb: a dataset written as one file of another format."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from lightwell.conversion.copying import Copy, Tell
 from lightwell.conversion.nexus import NeXus
 from lightwell.conversion.protocol import Converted, Converter
 from lightwell.datasets import Dataset
-from lightwell.errors import UnknownName
+from lightwell.errors import ParameterError, UnknownName
 from lightwell.exports.placing import complete_output
 from lightwell.stacks import open_array
 from lightwell.words import nearest
@@ -37,18 +38,19 @@ def convert(
     """
     from lightwell.hdf5 import release
     from lightwell.hdf5.compression import filters
-    from lightwell.hdf5.surviving import surviving
 
     known = {**OWN, **(converters or {})}
     if to not in known:
         raise UnknownName(f"nothing here converts to '{to}'", remedy=nearest(to, known))
     converter = known[to]
-    chosen = compression or converter.compression
+    chosen = "none" if converter.is_text else compression or converter.compression
+    if converter.is_text and compression not in (None, "none"):
+        raise ParameterError(f"{to} is text and is not compressed", remedy="Leave it out")
     filters(chosen)
     target = Path(os.path.normpath(Path(path).expanduser().absolute()))
     manifest = dataset.manifest
     try:
-        with complete_output(target) as part, surviving(part) as (file, check):
+        with complete_output(target) as part, _opened(converter, part) as (file, check):
 
             def told(event: Mapping[str, Any]) -> None:
                 check()
@@ -62,3 +64,16 @@ def convert(
         release()
     facts = {"pid": dataset.pid, "compression": chosen, "bytes": target.stat().st_size}
     return Converted(target, to, facts)
+
+
+@contextmanager
+def _opened(converter: Converter, part: Path) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """Lend the empty file that a converter writes into, and a look whether the disk still works."""
+    from lightwell.hdf5.surviving import surviving
+
+    if converter.is_text:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            yield file, lambda: None
+    else:
+        with surviving(part) as pair:
+            yield pair

@@ -16,17 +16,19 @@ __all__ = ["Converted", "Converter"]
 class Converter(ABC):
     """Writes a dataset as one file of a format.
 
-    compression : what it uses unless told otherwise; suffix : how its files are mostly called.
+    compression : what it uses unless told otherwise; suffix : how its files are mostly called;
+    is_text : its files are text and not HDF5, and never compressed.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str] = ""
     compression: ClassVar[str] = "bitshuffle-lz4"
     suffix: ClassVar[str] = ".h5"
+    is_text: ClassVar[bool] = False
 
     @abstractmethod
     def write(self, file: Any, dataset: Dataset, path: Path, copy: Copy) -> None:
-        """Write into an open, empty HDF5 file that will be called `path`.
+        """Write into an open, empty HDF5 file, or text file, that will be called `path`.
 
         dataset : with its list of files; copy : copies arrays, a slab at a time.
         Errors: InputError for a dataset that the format has no place for.

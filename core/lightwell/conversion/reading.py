@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from lightwell.conversion.copying import array_places, with_arrays
 from lightwell.conversion.nexus import CONVERSION_ATTRIBUTE
 from lightwell.files import File
-from lightwell.hdf5 import is_hdf5, open_file, read_attributes
-from lightwell.importers import Described, Importer, Part
+from lightwell.hdf5 import open_file, read_attributes
+from lightwell.importers import Described, Importer, Part, opened_hdf5
 from lightwell.model import ArrayRef, Entry, FilePart
 from lightwell.nexus import entry_names, read_entry
 
@@ -26,9 +26,8 @@ class SelfContained(Importer):
     schema: ClassVar[type[Entry]] = Entry
 
     def claims(self, file: File) -> bool:
-        if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-            return False
-        return bool(self._entries(file))
+        with opened_hdf5(file) as opened:
+            return opened is not None and bool(self._entries(file))
 
     def describe(self, file: File, /) -> Iterator[Described]:
         """Describe every entry of this definition as it was before it was converted."""

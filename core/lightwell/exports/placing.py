@@ -2,20 +2,18 @@
 
 import errno
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from lightwell.disks import needing_room
 from lightwell.errors import Conflict, InputError, NotFound
 
 __all__ = ["complete_output", "explained", "refuse_place"]
 
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM, errno.EROFS}
-_SHORT_WRITE: Final = re.compile(r"\d+ requested and \d+ written")
 
 
 @contextmanager
@@ -70,30 +68,16 @@ def refuse_place(path: Path, *, needed: int = 0) -> None:
 def explained(path: Path) -> Iterator[None]:
     """Turn what the operating system, or HDF5 for it, says about writing into a sentence."""
     try:
-        yield
-    except (OSError, RuntimeError) as error:
-        number = getattr(error, "errno", None)
-        if number in _FULL or _tells_of_full_disk(str(error)):
-            raise InputError(
-                "the disk is full, or files may not be as large",
-                where=str(path.parent),
-                remedy="Make room or choose another disk; nothing was left behind",
-            ) from error
-        if number in _FORBIDDEN:
+        with needing_room(path.parent):
+            yield
+    except OSError as error:
+        if error.errno in _FORBIDDEN:
             raise InputError(
                 f"{path.name} may not be written there by this user",
                 where=str(path.parent),
                 remedy="Choose a folder of your own",
             ) from error
-        if isinstance(error, OSError):
-            raise InputError(f"{path.name} cannot be written ({error})", where=str(path)) from error
-        raise
-
-
-def _tells_of_full_disk(text: str) -> bool:
-    """Whether an error without a number means it: HDF5 hands on words, numpy counts what went."""
-    in_words = any(os.strerror(code) in text for code in _FULL)
-    return in_words or _SHORT_WRITE.search(text) is not None
+        raise InputError(f"{path.name} cannot be written ({error})", where=str(path)) from error
 
 
 def _refuse_taken(path: Path) -> None:

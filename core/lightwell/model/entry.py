@@ -164,6 +164,13 @@ class Entry(Group):
         plain = str | int | float | datetime
         return {key: value for key, value in found.items() if isinstance(value, plain)}
 
+    def kinds_of_frames(self) -> tuple[str, Mapping[int, str]] | None:
+        """Return where the array stands that says what each frame shows, and its values in words.
+
+        None where the definition does not tell frames apart.
+        """
+        return None
+
     def lookup(self, path: str) -> Any:
         """Return what stands at a dotted path of the model, or None where nothing does.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Description",
     "as_first_seen",
+    "description_file",
     "description_files",
     "read_description",
     "with_master",
@@ -84,6 +85,7 @@ def _to_note(dataset: Dataset, evidence: Evidence) -> dict[str, Any]:
         "options": document.get("options", {}),
         "derived_from": document.get("derived_from", []),
         "job": document.get("job", {}),
+        "frames": document.get("frames", {}),
         # Kept for the day the plugin that knows where they are is not installed.
         "canonical": document.get("canonical", {}),
         "store": asdict(dataset.replicas[0]) if dataset.replicas else None,
@@ -100,6 +102,11 @@ def as_first_seen(installation: "Installation", dataset: Dataset) -> Dataset:
     except NotFound:
         return dataset
     return replace(dataset, owner=known.owner, created=known.created)
+
+
+def description_file(home: Path, pid: str, kind: str) -> Path:
+    """Return where the description of a dataset of a kind (raw, derived) stands below a home."""
+    return home / ("entries" if kind == "raw" else f"results/{pid}") / f"{pid}.nxs"
 
 
 def description_files(home: Path) -> list[Path]:
@@ -163,6 +170,8 @@ def _dataset(note: Mapping[str, Any], entry: Entry, path: Path) -> Dataset:
         options={name: Given(**given) for name, given in note["options"].items()},
         derived_from=tuple(note["derived_from"]),
         job=note["job"],
+        # Descriptions written before there was a frame index do not have it.
+        frames=note.get("frames", {}),
         replicas=(ReplicaSummary(**note["store"]),) if note["store"] else (),
         file_list=manifest,
     )

@@ -23,8 +23,8 @@ _SLAB_BYTES: Final = 32 << 20
 class Difference:
     """One thing that is not the same in both; None stands for what is not there.
 
-    section : "dataset", "recipe", "parameter", "input", "slices", "environment", "estimate",
-    "metadata", "option" or "files".
+    section : "dataset", "recipe", "parameter", "input", "slices", "binning", "environment",
+    "estimate", "metadata", "option" or "files".
     """
 
     section: str
@@ -101,6 +101,7 @@ def _differences(one: Dataset, other: Dataset) -> Iterator[Difference]:
     yield from _mappings("parameter", _parameters(first), _parameters(second))
     yield from _mappings("input", first.get("inputs", {}), second.get("inputs", {}))
     yield from _pair("slices", "along the result", first.get("slices"), second.get("slices"))
+    yield from _pair("binning", "of detector pixels", first.get("bin", 1), second.get("bin", 1))
     yield from _mappings("environment", first.get("environment", {}), second.get("environment", {}))
     yield from _mappings("estimate", first.get("estimates", {}), second.get("estimates", {}))
     yield from _mappings("option", _options(one), _options(other))

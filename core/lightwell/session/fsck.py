@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lightwell.catalog.journal import Event
-from lightwell.catalog.rows import CatalogRow
-from lightwell.catalog.tables import DamagedCatalog
+from lightwell.catalog.records import CatalogRow, DamagedCatalog
+from lightwell.catalog.rights import grants_after, with_access
 from lightwell.errors import LightwellError
 from lightwell.manifests import verify
-from lightwell.session.descriptions import Description, description_files, read_description
+from lightwell.session.checked_frames import frame_tables, frames_of, undescribed_frames
+from lightwell.session.descriptions import (
+    Description,
+    description_file,
+    description_files,
+    read_description,
+)
+from lightwell.session.findings import Finding
 from lightwell.session.reindex import changed_fields, described_row, open_catalog
 
 if TYPE_CHECKING:
@@ -27,17 +34,6 @@ ABANDONED_SECONDS: Final = 60.0
 
 _REINDEX: Final = "lightwell reindex"
 _LEFTOVERS: Final = ("*.part", "*.part-wal", "*.part-shm")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One difference: a code, where it is, what is wrong, and the command or act that mends it."""
-
-    code: str
-    where: str
-    what: str
-    remedy: str
-    pid: str | None = None
 
 
 @dataclass
@@ -69,12 +65,7 @@ def check(
     since the last writing after which a leftover is nobody's.
     """
     report = Checked()
-    for leftover in _leftovers(installation.home):
-        if mend and _is_abandoned(leftover, idle):
-            leftover.unlink(missing_ok=True)
-            report.mended.append(str(leftover))
-        else:
-            report.findings.append(_leftover(leftover))
+    _look_at_leftovers(_leftovers(installation.home), report, idle if mend else None)
     catalog = open_catalog(installation)
     if catalog is None:
         report.findings.append(_damaged(installation))
@@ -87,6 +78,8 @@ def check(
     unseen = set(catalog.pids())
     known = frozenset(unseen)
     report.datasets = len(known)
+    of_nobody = undescribed_frames(installation, known)
+    _look_at_leftovers(of_nobody, report, idle if mend else None)
     for path in description_files(installation.home):
         report.descriptions += 1
         report.findings += _description(installation, path, by_pid, unseen, known)
@@ -102,7 +95,20 @@ def check(
             report.findings.append(_without_description(row, installation))
         report.files += len(row.manifest.files)
         report.findings += [*_files(row, content=content), *_lineage(row, known)]
+        report.findings += _access(row, by_pid.get(pid, []), installation, known)
+        report.findings += frames_of(row, installation)
+    report.findings += frame_tables(installation, known)
     return report
+
+
+def _look_at_leftovers(leftovers: Sequence[Path], report: Checked, idle: float | None) -> None:
+    """Remove leftovers that nobody has written to for `idle` seconds, tell of the others."""
+    for leftover in leftovers:
+        if idle is not None and _is_abandoned(leftover, idle):
+            leftover.unlink(missing_ok=True)
+            report.mended.append(str(leftover))
+        else:
+            report.findings.append(_leftover(leftover))
 
 
 def _leftovers(home: Path) -> list[Path]:
@@ -135,23 +141,29 @@ def _leftover(path: Path) -> Finding:
     )
 
 
+def _place_of(installation: "Installation") -> str:
+    """Where the catalog is kept, also if it cannot be opened."""
+    file = installation.embedded_file
+    return installation.catalog.location if file is None else str(file)
+
+
 def _damaged(installation: "Installation") -> Finding:
     try:
         what = "; ".join(installation.catalog.problems()[:3])
     except LightwellError as error:
         what = error.what
-    where = str(installation.home / "catalog.sqlite")
+    where = _place_of(installation)
     return Finding("catalog-damaged", where, f"the catalog is damaged: {what}", _REINDEX)
 
 
 def _damaged_row(pid: str, error: LightwellError, installation: "Installation") -> Finding:
-    where = str(installation.home / "catalog.sqlite")
+    where = _place_of(installation)
     return Finding("catalog-damaged", where, error.what, _REINDEX, pid)
 
 
 def _not_found(pid: str, installation: "Installation") -> Finding:
     what = "searches look in an index that does not say what the dataset says"
-    where = str(installation.home / "catalog.sqlite")
+    where = _place_of(installation)
     return Finding("index-differs", where, what, _REINDEX, pid)
 
 
@@ -162,7 +174,7 @@ def _journal_gaps(events: Sequence[Event], installation: "Installation") -> Iter
         if event.number != expected:
             yield Finding(
                 "journal-gap",
-                str(installation.home / "catalog.sqlite"),
+                _place_of(installation),
                 f"the journal lacks its events {expected} to {event.number - 1}",
                 "compare with an earlier export; restore the catalog from its backup if in doubt",
             )
@@ -224,10 +236,9 @@ def _describe_again(row: CatalogRow) -> str:
 
 def _without_description(row: CatalogRow, installation: "Installation") -> Finding:
     pid = str(row.document["pid"])
-    folder = "entries" if row.document["kind"] == "raw" else f"results/{pid}"
     return Finding(
         "no-description",
-        str(installation.home / folder / f"{pid}.nxs"),
+        str(description_file(installation.home, pid, row.document["kind"])),
         "in the catalog, and not described on the disk",
         _describe_again(row),
         pid,
@@ -252,6 +263,28 @@ def _files(row: CatalogRow, *, content: bool) -> Iterator[Finding]:
         )
         where = row.manifest.path_of(difference.name)
         yield Finding(code, where, str(difference), remedy, pid)
+
+
+def _access(
+    row: CatalogRow,
+    events: Sequence[Event],
+    installation: "Installation",
+    known: frozenset[str],
+) -> Iterator[Finding]:
+    """Hold the rules by which a dataset is seen against journal and inputs, if these are there."""
+    if not known.issuperset(row.document.get("derived_from", ())):
+        return
+
+    def read(pid: str) -> Any:
+        with suppress(DamagedCatalog):
+            return installation.catalog.row(pid).document
+
+    wanted = with_access(row.document, grants_after(events), read)["access"]
+    if wanted != row.document.get("access"):
+        pid = str(row.document["pid"])
+        where = _place_of(installation)
+        what = "who may see it is not what follows from its inputs and the journal"
+        yield Finding("access-differs", where, what, _REINDEX, pid)
 
 
 def _lineage(row: CatalogRow, known: frozenset[str]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,12 @@ from lightwell.errors import (
 )
 from lightwell.files import File
 from lightwell.importers import Described, Importer
-from lightwell.manifests import build_manifest
+from lightwell.manifests import build_manifest, refuse_touched
 from lightwell.session.descriptions import as_first_seen, write_description
+from lightwell.session.indexing import with_frames
+from lightwell.session.rights import Rights
 from lightwell.session.roots import refuse_outside
 from lightwell.storage import Evidence, replicas_of
-from lightwell.users import User
 
 if TYPE_CHECKING:
     from lightwell.installation import Installation
@@ -34,24 +36,29 @@ _READERS = {"h5py", "hdf5plugin", "tifffile", "olefile", "numpy", "codecs", "enc
 """Libraries that read bytes; what one of them raises is about the file."""
 
 
-def ingest(
-    installation: "Installation", path: str, options: Mapping[str, Any], *, owner: User, text: bool
-) -> list[Dataset]:
+def ingest(rights: Rights, path: str, options: Mapping[str, Any], *, text: bool) -> list[Dataset]:
     """Describe what stands at a path and put it into the catalog; twice is the same as once.
 
     The description is on the disk before the catalog knows of it, and the catalog learns of a
     dataset in one transaction, so that a crash leaves either all of a dataset or nothing.
-    Errors: InputError in one sentence for anything that cannot be described.
+    What others own is not described anew by who may only see it.
+    Errors: InputError in one sentence for anything that cannot be described; Conflict for what is
+    there and may not be seen.
     """
+    installation, owner = rights.installation, rights.user
     file = _reached(path)
     refuse_outside(file, installation.settings.roots)
     importer = choose_importer(installation, file)
     given = importer.checked(options, text=text)
+    before = None if file.is_dir else file.stat()
     found = _described(importer, file, given)
+    if before is not None:
+        # The manifest sees what changes later.
+        refuse_touched(file, before)
     if not found:
         raise NoImporter(f"importer {importer.name} found no entry", where=str(file))
     recorded = {name: Given(value, by=owner.name) for name, value in given.items()}
-    return [_remember(installation, importer, file, one, recorded, owner) for one in found]
+    return [_remember(rights, importer, file, one, recorded) for one in found]
 
 
 def _reached(path: str) -> File:
@@ -78,6 +85,7 @@ def choose_importer(installation: "Installation", file: File) -> Importer:
 
     Errors: NoImporter where none does, AmbiguousImporter where several do and no plugin decides.
     """
+    _refuse_dangerous(file)
     plugins = installation.plugins
     known: Mapping[str, Importer] = plugins.importers
     claiming, problems = _claims(known.values(), file)
@@ -106,6 +114,17 @@ def choose_importer(installation: "Installation", file: File) -> Importer:
             )
         return chosen  # type: ignore[no-any-return]
     return claiming[0]
+
+
+def _refuse_dangerous(file: File) -> None:
+    """Refuse what HDF5 would not come back from, before any importer opens it."""
+    if not file.is_local or file.is_dir:
+        return
+    from lightwell.hdf5 import is_hdf5
+    from lightwell.hdf5.heaps import refuse_endless_heaps
+
+    if is_hdf5(file.local_path()):
+        refuse_endless_heaps(file.local_path())
 
 
 def _claims(
@@ -162,13 +181,13 @@ def _failed(importer: Importer, file: File, error: Exception) -> LightwellError:
 
 
 def _remember(
-    installation: "Installation",
+    rights: Rights,
     importer: Importer,
     file: File,
     described: Described,
     options: Mapping[str, Given],
-    owner: User,
 ) -> Dataset:
+    installation, owner = rights.installation, rights.user
     members = [(part.file.relative_to(described.root), part.role) for part in described.parts]
     manifest = build_manifest(described.root, members)
     store = installation.stores.holding(described.root)
@@ -187,10 +206,28 @@ def _remember(
         options=options,
         replicas=(summary,),
     )
+    if rights.is_strange(dataset.pid):
+        # Not a word of it on the disk either: it is there as its owner described it. What is known
+        # of its frames follows from the same files.
+        dataset = replace(dataset, frames=installation.catalog.get(dataset.pid).frames)
+        return rights.view().put(dataset, by=owner, replicas=replicas)
     # Replaced, not refused: ingesting twice is the same as once, also after a crash in between.
     path = installation.folder("entries") / f"{dataset.pid}.nxs"
     evidence = Evidence(moment, owner.name, "ingest")
-    write_description(path, as_first_seen(installation, dataset), evidence)
-    stored = installation.catalog.put(dataset, by=owner, replicas=replicas)
+    known = path.exists()
+    try:
+        # Before the description, so that what is described has its frames in the index.
+        dataset = with_frames(installation, dataset)
+        write_description(path, as_first_seen(installation, dataset), evidence)
+        stored = rights.view().put(dataset, by=owner, replicas=replicas)
+    except Exception:
+        # A disk that is full, a catalog that is locked: then there is no dataset, not half of one.
+        if not known:
+            path.unlink(missing_ok=True)
+            installation.frame_index.discard(dataset.pid)
+        raise
+    with suppress(LightwellError, OSError):
+        # For speed alone: what is not gathered now is answered from, and gathered next time.
+        installation.frame_index.gather()
     installation.plugins.tell("on_ingested", dataset=stored)
     return stored

@@ -1,25 +1,29 @@
 """Jobs: a recipe on a dataset, started at once, waited for when its result is wanted."""
 
 import json
+import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightwell.datasets import Dataset
+from lightwell.disks import needing_room
 from lightwell.engines import JobSpec, Outcome, Source
 from lightwell.engines.local import LocalEngine
-from lightwell.errors import InputError, Interrupted, NotFound, ParameterError
+from lightwell.engines.sweeps import SHARED
+from lightwell.errors import DiskFull, InputError, Interrupted, NotFound
 from lightwell.files import complete_file
 from lightwell.manifests import verify
-from lightwell.model.arrays import ArrayRef
-from lightwell.previews import write_picture
-from lightwell.session.records import InputRecord, JobRecord, Slices, software
+from lightwell.products import Product
+from lightwell.session.pictures import draw_pictures
+from lightwell.session.records import InputRecord, JobRecord, software
 from lightwell.session.results import store_result
-from lightwell.stacks import LazyArray, open_array
+from lightwell.stacks import open_array
 from lightwell.users import User
 
 if TYPE_CHECKING:
+    from lightwell.catalog.protocol import Catalog
     from lightwell.installation import Installation
     from lightwell.recipes import Recipe
 
@@ -32,11 +36,8 @@ __all__ = [
     "REPORT",
     "Job",
     "JobPlan",
-    "draw_previews",
-    "input_sources",
-    "parse_slices",
+    "draw_and_report",
     "refuse_changed",
-    "write_report",
 ]
 
 
@@ -93,23 +94,29 @@ class JobPlan:
         installation: "Installation",
         recipe: "Recipe[Any, Any]",
         inputs: Mapping[str, Dataset],
+        seen: Mapping[str, Dataset],
         records: Mapping[str, InputRecord],
         spec: JobSpec,
         identity: str,
         pid: str,
+        *,
+        bin: int = 1,
     ) -> None:
         self.installation = installation
         self.recipe = recipe
         self.inputs = inputs
+        self.seen = seen
+        """The inputs as the steps see them, binned where that was asked for."""
         self.records = records
         self.spec = spec
         self.identity = identity
         self.pid = pid
+        self.bin = bin
 
     @property
     def main(self) -> Dataset:
-        """The dataset of the main input."""
-        return next(iter(self.inputs.values()))
+        """The dataset of the main input, as the steps see it."""
+        return next(iter(self.seen.values()))
 
     def finished(self) -> Dataset | None:
         """The result of an earlier job that was the same, if its files are still whole."""
@@ -125,15 +132,42 @@ class JobPlan:
     def _is_whole(self, file: Any, size: int) -> bool:
         return bool(file.exists) and file.size == size
 
-    def execute(self, engine: "LocalEngine", owner: User) -> Dataset:
-        """Run, write the NeXus file and the pictures, catalogue the result."""
+    def execute(self, engine: "LocalEngine", catalog: "Catalog", owner: User) -> Dataset:
+        """Run, write the NeXus file and the pictures, catalogue the result.
+
+        catalog : what the owner sees and changes.
+        Errors: Interrupted where the disk is full, since what is finished is kept; NotAllowed,
+        Conflict for a result that is here already and not theirs to change.
+        """
+        catalog.check_changeable(self.pid)
+        try:
+            with needing_room(self.spec.folder):
+                return self._execute(engine, catalog, owner)
+        except DiskFull as error:
+            raise Interrupted(
+                error.what,
+                where=error.where,
+                remedy="Make room and run the same command again; what is finished is kept",
+            ) from error
+
+    def _execute(self, engine: "LocalEngine", catalog: "Catalog", owner: User) -> Dataset:
         refuse_changed(self.inputs)
+        for source in self.spec.sources.values():
+            source.product.examine(source.arrays)
         outcome = engine.run(self.spec)
         programs = software(self.recipe, self.installation.plugins)
-        record = JobRecord.of(self.spec, outcome, self.records, self.identity, programs)
+        record = JobRecord.of(
+            self.spec, outcome, self.records, self.identity, programs, bin=self.bin
+        )
         folder = self.spec.folder
-        dataset = store_result(
+        catalog.check_changeable(self.pid)
+        # Before the catalog knows the result: a job that ends here is run again, and draws again.
+        draw_and_report(self.installation, self.spec, outcome, folder)
+        # Only the values of a sweep needed it, to be computed.
+        shutil.rmtree(folder / SHARED, ignore_errors=True)
+        return store_result(
             self.installation,
+            catalog,
             self.recipe,
             self.main,
             outcome.output,
@@ -142,48 +176,28 @@ class JobPlan:
             folder,
             owner,
         )
-        write_report(outcome, draw_previews(self.installation, outcome, folder), folder)
-        return dataset
 
 
-def draw_previews(installation: "Installation", outcome: Outcome, folder: Path) -> list[Path]:
-    """Write a picture of every product a plugin knows how to draw."""
-    found = []
-    for preview in installation.plugins.previews:
-        product = outcome.glimpses.get((preview.of, preview.along))
-        if product is not None:
-            path = folder / f"preview_{preview.name}.png"
-            found.append(write_picture(path, preview.draw(product)))
-    return found
-
-
-def write_report(outcome: Outcome, pictures: Sequence[Path], folder: Path) -> None:
-    """Keep timings and facts about the host beside the result."""
+def draw_and_report(
+    installation: "Installation", spec: JobSpec, outcome: Outcome, folder: Path
+) -> None:
+    """Put pictures, timings and facts about the host beside the result."""
+    pictures, undrawn = draw_pictures(installation, spec, outcome, folder)
     report = {**outcome.report, "previews": [str(path) for path in pictures]}
+    if undrawn:
+        report["undrawn"] = undrawn
     with complete_file(folder / REPORT) as part:
         part.write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
-def input_sources(recipe: "Recipe[Any, Any]", datasets: Mapping[str, Dataset]) -> dict[str, Source]:
-    """The arrays of every input of a recipe, unread.
+def load_whole(product: type[Product], dataset: Dataset) -> Product:
+    """A product of a dataset with all its arrays read.
 
-    Errors: ParameterError for an input without a dataset; MissingSource, MissingMetadata where a
-    dataset lacks what the input's product needs.
+    Errors: InputError where the files are not what was ingested, or hold no such product.
     """
-    found = {}
-    for role, product in recipe.inputs().items():
-        if role not in datasets:
-            raise ParameterError(
-                f"{recipe.name} needs a dataset as '{role}'",
-                remedy=f"give it: --using {role}=PID",
-            )
-        dataset = datasets[role]
-
-        def opener(ref: ArrayRef, dataset: Dataset = dataset) -> LazyArray:
-            return open_array(ref, dataset.manifest)
-
-        found[role] = Source(product, product.load(dataset.entry, opener))
-    return found
+    refuse_changed({"data": dataset})
+    arrays = product.load(dataset.entry, lambda ref: open_array(ref, dataset.manifest))
+    return Source(product, arrays).read()
 
 
 def refuse_changed(datasets: Mapping[str, Dataset]) -> None:
@@ -201,28 +215,3 @@ def refuse_changed(datasets: Mapping[str, Dataset]) -> None:
                 where=dataset.path,
                 remedy="put them back, or ingest them again as a new dataset",
             )
-
-
-def parse_slices(text: str) -> Slices:
-    """Start, stop and step from ``a:b:c``; a single number is one point.
-
-    Errors: ParameterError for anything else.
-
-    >>> parse_slices("0:100:10"), parse_slices("7"), parse_slices(":50")
-    ((0, 100, 10), (7, 8, 1), (None, 50, None))
-    """
-    words = text.split(":")
-    try:
-        numbers = [int(w) if w.strip() else None for w in words]
-    except ValueError:
-        numbers = []
-    if len(numbers) == 1 and numbers[0] is not None:
-        only = numbers[0]
-        # The stop after -1 is the end.
-        return (only, only + 1 or None, 1)
-    start, stop, step = (*numbers, *(None,) * 3)[:3]
-    if len(numbers) not in (2, 3) or (step is not None and step < 1):
-        raise ParameterError(
-            f"--slices {text!r} is not start:stop:step", remedy="write 512, 0:100 or 0:1596:100"
-        )
-    return (start, stop, step)

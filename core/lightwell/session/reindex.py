@@ -16,10 +16,11 @@ from lightwell.catalog.rebuild import (
     replace_damaged,
     salvage_journal,
 )
-from lightwell.catalog.rows import CatalogRow
-from lightwell.catalog.tables import DamagedCatalog
+from lightwell.catalog.records import CatalogRow, DamagedCatalog
+from lightwell.catalog.rights import grants_after, without_access
 from lightwell.errors import Conflict, LightwellError
 from lightwell.session.descriptions import Description, description_files, read_description
+from lightwell.session.indexing import reindex_frames
 from lightwell.storage import Replica
 from lightwell.users import User
 
@@ -38,7 +39,8 @@ class Reindexed:
     """What a reindex did or, as a dry run, would do.
 
     changed : pid -> the fields that are not what they were; kept : remembered without a
-    description, and left as they are; unreadable : description -> why.
+    description, and left as they are; unreadable : description -> why; frames : datasets whose
+    frames can be asked for.
     """
 
     datasets: int = 0
@@ -48,6 +50,7 @@ class Reindexed:
     removed: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     damaged_catalog: str | None = None
+    frames: int = 0
     dry_run: bool = False
 
 
@@ -67,8 +70,18 @@ def reindex(
     Errors: Conflict if others never stop writing, or for an exported journal where there is one
     already; UnreadableFile for a journal that is lost.
     """
-    path = installation.folder() / "catalog.sqlite"
-    if not path.exists() or open_catalog(installation) is None:
+    report = _reindex(installation, by, journal, dry_run=dry_run, prune=prune)
+    if not dry_run:
+        report.frames = reindex_frames(installation)
+    return report
+
+
+def _reindex(
+    installation: "Installation", by: User, journal: Path | None, *, dry_run: bool, prune: bool
+) -> Reindexed:
+    """Make the catalog anew."""
+    path = installation.embedded_file
+    if path is not None and (not path.exists() or open_catalog(installation) is None):
         return _replace(installation, path, journal, dry_run=dry_run)
     if journal is not None and not dry_run:
         installation.catalog.take_over_journal(read_exported(journal))
@@ -84,7 +97,7 @@ def reindex(
             return report
     raise Conflict(
         "others wrote into the catalog at every attempt to replace it",
-        where=str(path),
+        where=installation.catalog.location,
         remedy="Repeat it when less is going on",
     )
 
@@ -147,7 +160,7 @@ def _rows(
             report.removed.append(pid)
         elif (row := _remembered(installation, pid)) is not None:
             report.kept.append(pid)
-            yield row
+            yield _granted(row, events.get(pid, ()))
         else:
             report.removed.append(pid)
 
@@ -173,8 +186,8 @@ def _from_files(
         if before is None:
             report.changed.update({pid: ["all of it"]} if pid in old else {})
             report.added += [] if pid in old else [pid]
-        elif row.document != before.document or row.manifest != before.manifest:
-            report.changed[pid] = changed_fields(before, row)
+        elif changed := changed_fields(before, row):
+            report.changed[pid] = changed
         old.pop(pid, None)
         yield row
 
@@ -198,9 +211,17 @@ def described_row(
     document = edited(description.document, events)
     rev = int(before.document["rev"]) if before else newest_revision(events)
     document = storable({**document, "rev": rev})
-    if before is not None and document != before.document:
+    if before is not None and document != without_access(before.document):
         document = {**document, "rev": rev + 1}
-    return CatalogRow(document, description.dataset.manifest, _copies(description, before))
+    row = CatalogRow(document, description.dataset.manifest, _copies(description, before))
+    return _granted(row, events)
+
+
+def _granted(row: CatalogRow, events: Sequence[Event]) -> CatalogRow:
+    """Return a row with the grants that the journal has left; `fill` makes rules of them."""
+    grants = {to: grant.to_document() for to, grant in grants_after(events).items()}
+    document = without_access(row.document)
+    return row._replace(document={**document, "access": {"grants": grants}} if grants else document)
 
 
 def _copies(description: Description, before: CatalogRow | None) -> tuple[Replica, ...]:
@@ -216,5 +237,6 @@ def _copies(description: Description, before: CatalogRow | None) -> tuple[Replic
 
 def changed_fields(before: CatalogRow, after: CatalogRow) -> list[str]:
     """Return the fields of a document in which two rows differ, and "files" for their lists."""
-    found = [".".join(keys) for keys, *_ in differences(before.document, after.document)]
+    told = (without_access(before.document), without_access(after.document))
+    found = [".".join(keys) for keys, *_ in differences(*told)]
     return found + (["files"] if before.manifest != after.manifest else [])

@@ -17,6 +17,7 @@ from lightwell.errors import (
     ParameterError,
     UnknownName,
 )
+from lightwell.frame_index import FrameRuns
 from lightwell.manifests import verify
 from lightwell.session.differences import file_differences
 from lightwell.session.records import JobRecord, input_record, software
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from lightwell.session.jobs import JobPlan
     from lightwell.session.session import Session
 
-__all__ = ["Replayed", "replay"]
+__all__ = ["Replayed", "find_result", "replay"]
+
+ATTEMPT = "replay"
+"""The folder a result is computed in again, below its own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +65,12 @@ def replay(
     engine : what computes; stop it, and the same call later goes on.
     Errors: InputError where inputs or parameters are not what they were, naming each; NotFound.
     """
-    dataset = _find(session, result)
+    dataset = find_result(session, result)
     record = JobRecord.from_json(dataset.job, where=dataset.pid)
     _check_unchanged(session, dataset, record)
     plan = _plan(session, dataset, record, memory=memory, workers=workers, on_event=on_event)
     folder = Path(dataset.path).parent
-    attempt = folder / "replay"
+    attempt = folder / ATTEMPT
     outcome = (engine or LocalEngine()).run(dataclasses.replace(plan.spec, folder=attempt))
     changed = _compare(record, outcome, software(plan.recipe, session.installation.plugins))
     rebuilt = not changed and not _is_stored(dataset, record, outcome, folder)
@@ -93,11 +97,17 @@ def _plan(session: "Session", dataset: Dataset, record: JobRecord, **options: An
         raise UnknownName(
             error.what, where=dataset.path, remedy=f"{made_by} has to be installed to replay it"
         ) from None
+    main = record.inputs[_main_role(record)]
     plan = session.plan(
         name,
-        record.inputs[_main_role(record)]["pid"],
+        main["pid"],
         _given(record),
-        slices=record.slices,
+        frames=_frames(main),
+        slices=record.slices if record.slices is not None else "all",
+        bin=record.bin,
+        sweep=_swept(record),
+        # What was kept must not confirm what came of it.
+        cached=False,
         using={role: facts["pid"] for role, facts in list(record.inputs.items())[1:]},
         **options,
     )
@@ -109,7 +119,7 @@ def _plan(session: "Session", dataset: Dataset, record: JobRecord, **options: An
     return plan
 
 
-def _find(session: "Session", result: str) -> Dataset:
+def find_result(session: "Session", result: str) -> Dataset:
     """The derived dataset a pid or a path stands for."""
     path = Path(result)
     pid = path.stem if path.suffix == ".nxs" or path.exists() else result
@@ -133,13 +143,23 @@ def _main_role(record: JobRecord) -> str:
     return next(iter(record.inputs))
 
 
+def _frames(facts: Mapping[str, Any]) -> FrameRuns | None:
+    """The part of an input's frames that was taken; None for all of them."""
+    taken = facts.get("frames")
+    return FrameRuns.parse(taken["numbers"], taken["of"]) if taken else None
+
+
 def _given(record: JobRecord) -> dict[str, Any]:
     """Every value as it was recorded; what was estimated is estimated again."""
     return {
         name: facts["value"]
         for name, facts in record.parameters.items()
-        if facts["origin"] != "estimate"
+        if facts["origin"] not in {"estimate", "sweep"}
     }
+
+
+def _swept(record: JobRecord) -> dict[str, Any] | None:
+    return {record.sweep["address"]: record.sweep["values"]} if record.sweep else None
 
 
 def _check_unchanged(session: "Session", dataset: Dataset, record: JobRecord) -> None:
@@ -186,10 +206,9 @@ def _is_stored(dataset: Dataset, record: JobRecord, outcome: Outcome, folder: Pa
     """True if the stored arrays are all there and hold the recorded numbers."""
     if verify(dataset.manifest):
         return False
-    home = folder / outcome.output.folder.name
+    home = outcome.output.moved(folder / ATTEMPT, folder)
     try:
-        stored = stored_digest(dataclasses.replace(outcome.output, folder=home))
-        return stored == record.digest
+        return stored_digest(home) == record.digest
     except InputError:
         return False
 
@@ -202,15 +221,23 @@ def _put_back(
     record: JobRecord,
     folder: Path,
 ) -> None:
-    from lightwell.session.jobs import draw_previews, write_report
+    from lightwell.session.jobs import draw_and_report
     from lightwell.session.results import store_result
 
-    home = folder / outcome.output.folder.name
-    shutil.rmtree(home, ignore_errors=True)
-    outcome.output.folder.rename(home)
-    output = dataclasses.replace(outcome.output, folder=home)
+    # Before the files are touched: that one may see a result does not make it one's own.
+    session.catalog.check_changeable(dataset.pid)
+    attempt = folder / ATTEMPT
+    output = outcome.output.moved(attempt, folder)
+    for part, own in zip(outcome.output.parts(), output.parts(), strict=True):
+        shutil.rmtree(own.folder, ignore_errors=True)
+        own.folder.parent.mkdir(parents=True, exist_ok=True)
+        part.folder.rename(own.folder)
+    draw_and_report(
+        session.installation, plan.spec, dataclasses.replace(outcome, output=output), folder
+    )
     store_result(
         session.installation,
+        session.catalog,
         plan.recipe,
         plan.main,
         output,
@@ -219,4 +246,3 @@ def _put_back(
         folder,
         session.user,
     )
-    write_report(outcome, draw_previews(session.installation, outcome, folder), folder)

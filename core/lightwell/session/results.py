@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightwell.datasets import Dataset, ManifestSummary, ReplicaSummary, now
-from lightwell.engines import Output
+from lightwell.engines import Output, Sweep
 from lightwell.engines.results import gather_arrays
 from lightwell.files import File
 from lightwell.manifests import Manifest, build_manifest
@@ -29,10 +29,19 @@ from lightwell.storage import Evidence, replicas_of
 from lightwell.users import User
 
 if TYPE_CHECKING:
+    from lightwell.catalog.protocol import Catalog
     from lightwell.installation import Installation
     from lightwell.recipes import Recipe
 
-__all__ = ["MAIN_PROCESS", "RECORD_NOTE", "result_file", "store_result"]
+__all__ = [
+    "ARRAYS",
+    "MAIN_PROCESS",
+    "RECORD_NOTE",
+    "describe_result",
+    "result_file",
+    "result_manifest",
+    "store_result",
+]
 
 MAIN_PROCESS = "reconstruction"
 """The group NXtomoproc names; it holds the job as a whole, the steps stand beside it."""
@@ -48,6 +57,7 @@ def result_file(folder: Path, pid: str) -> Path:
 
 def store_result(
     installation: "Installation",
+    catalog: "Catalog",
     recipe: "Recipe[Any, Any]",
     source: Dataset,
     output: Output,
@@ -56,25 +66,44 @@ def store_result(
     folder: Path,
     owner: User,
 ) -> Dataset:
-    """Write the NeXus file of a result and catalogue it; the file comes last, and whole."""
-    refs = gather_arrays(output, folder / ARRAYS)
+    """Write the NeXus file of a result and catalogue it; the file comes last, and whole.
+
+    catalog : what the owner of the job sees and changes. Errors: NotAllowed, Conflict for a result
+    that is here already and not theirs to change.
+    """
+    catalog.check_changeable(pid)
+    given = {name.rpartition(".")[2]: one["value"] for name, one in record.parameters.items()}
+    refs = gather_arrays(output, folder / ARRAYS, output.product.units(source.entry, given))
     entry = _entry(installation, recipe, source, output, record, refs)
     path = result_file(folder, pid)
-    arrays = sorted(output.folder.glob("seg_*.h5"))
-    inner = [(ARRAYS, "arrays"), *((os.path.relpath(p, folder), "segment") for p in arrays)]
-    listed = build_manifest(File(folder), inner)
+    arrays = [path for part in output.parts() for path in sorted(part.folder.glob("seg_*.h5"))]
+    listed = result_manifest(folder, arrays)
     dataset = _dataset(installation, listed, entry, source, record, pid, path, owner.name)
-    dataset = as_first_seen(installation, dataset)
-    evidence = Evidence(now(), owner.name, "job")
+    first = as_first_seen(installation, dataset)
+    stored = describe_result(installation, catalog, first, owner, "job")
+    installation.plugins.tell("on_job_finished", dataset=stored)
+    return stored
+
+
+def result_manifest(folder: Path, segments: Sequence[Path]) -> Manifest:
+    """The files of a result below its folder, but for the one that describes it."""
+    inner = [(ARRAYS, "arrays"), *((os.path.relpath(p, folder), "segment") for p in segments)]
+    return build_manifest(File(folder), inner)
+
+
+def describe_result(
+    installation: "Installation", catalog: "Catalog", dataset: Dataset, owner: User, method: str
+) -> Dataset:
+    """Write the file that describes a result, then have the catalog remember it."""
+    path = Path(dataset.path)
+    evidence = Evidence(now(), owner.name, method)
     write_description(path, dataset, evidence)
     dataset = with_master(dataset, path)
     store = installation.stores.holding(path)
     copies = replicas_of(
         dataset.manifest, store, when=evidence.when, by=evidence.by, method=evidence.method
     )
-    stored = installation.catalog.put(dataset, by=owner, replicas=copies)
-    installation.plugins.tell("on_job_finished", dataset=stored)
-    return stored
+    return catalog.put(dataset, by=owner, replicas=copies)
 
 
 def _dataset(
@@ -115,7 +144,8 @@ def _entry(
     record: JobRecord,
     refs: Mapping[str, ArrayRef],
 ) -> Entry:
-    definition = output.product.result_definition
+    # A definition says how many axes its arrays have, and a sweep adds one.
+    definition = output.product.result_definition if output.sweep is None else None
     schema = installation.plugins.schemas.get(definition, Entry) if definition else Entry
     described = source.entry
     instrument = described.instrument
@@ -132,7 +162,7 @@ def _entry(
         sample=_without_arrays(described.sample),
         users=described.users,
         process=_processes(installation, recipe, record, source),
-        data={"data": _data(described, output, refs)},
+        data={"data": _data(recipe, described, output, refs)},
         default="data",
     )
 
@@ -161,6 +191,13 @@ def _processes(
         for name, facts in record.parameters.items()
     }
     values["raw_file"] = Parameter(value=source.path)
+    taken = record.inputs[next(iter(record.inputs))].get("frames")
+    if taken:
+        asked = f": {taken['question']}" if taken["question"] else ""
+        words = f"{taken['count']} of {taken['of']}{asked}"
+        values["frames"] = Parameter(value=words)
+    if record.bin != 1:
+        values["binning"] = Parameter(value=record.bin, unit="pixel")
     note = Note(
         type="application/json",
         description="recipe, parameters, inputs and environment of the job",
@@ -197,22 +234,32 @@ def _scalar(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
 
 
-def _data(source: Entry, output: Output, refs: Mapping[str, ArrayRef]) -> Data:
+def _data(
+    recipe: "Recipe[Any, Any]", source: Entry, output: Output, refs: Mapping[str, ArrayRef]
+) -> Data:
     """The arrays of the last product to plot: the first is the signal, with its axes."""
     dims = output.product.dims()
     signal = next(iter(dims))
-    names = dims[signal].names
+    names = output.shown(dims[signal].names)
     fields = dict(refs)
     axes = []
+    if output.sweep is not None:
+        label, values = _swept_axis(recipe, output.sweep)
+        fields[label] = values
+        axes.append(label)
     known = output.product.coordinates(source, _lengths(output, refs))
-    for axis, length in zip(names, refs[signal].shape, strict=True):
+    for axis, length in zip(names, refs[signal].shape[len(axes) :], strict=True):
+        if axis in dims and dims[axis].names == (axis,):
+            # The product itself says what is along the axis.
+            axes.append(axis)
+            continue
         coordinate = known.get(axis)
         label = (coordinate.label if coordinate else None) or axis
         label = label if label not in fields else f"{label}_axis"
         fields[label] = _axis(output, axis, length, coordinate)
         axes.append(label)
     return Data(
-        title=signal,
+        title=f"{signal}{_place(output, dims[signal].names, known)}",
         signal=signal,
         axes=tuple(axes),
         fields=fields,
@@ -220,12 +267,36 @@ def _data(source: Entry, output: Output, refs: Mapping[str, ArrayRef]) -> Data:
     )
 
 
+def _place(output: Output, names: Sequence[str], known: Mapping[str, Any]) -> str:
+    """Where the one slice of a sweep is, in words; its axis is not among the array's."""
+    if output.shown(names) == tuple(names):
+        return ""
+    point, coordinate = output.points[0], known.get(output.axis)
+    if coordinate is None:
+        return f" at {output.axis} {point}"
+    label = coordinate.label or output.axis
+    return f" at {label} = {coordinate.values[point]:g} {coordinate.unit}"
+
+
+def _swept_axis(recipe: "Recipe[Any, Any]", sweep: Sweep) -> tuple[str, ArrayRef]:
+    """The values of a sweep as an axis; those that are no numbers are counted."""
+    slot = recipe.slots[sweep.address]
+    label = sweep.address.replace(".", "_")
+    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in sweep.values):
+        unit = slot.parameter.unit or ""
+        parts = [ArrayRef.constant(float(v), 1, unit) for v in sweep.values]
+        return label, ArrayRef.concatenate(*parts)
+    return f"{label}_index", ArrayRef.even(0.0, len(sweep.values) - 1.0, len(sweep.values), "")
+
+
 def _lengths(output: Output, refs: Mapping[str, ArrayRef]) -> dict[str, int]:
     dims = output.product.dims()
     lengths = {
         axis: length
         for name, ref in refs.items()
-        for axis, length in zip(dims[name].names, ref.shape, strict=True)
+        for axis, length in zip(
+            output.shown(dims[name].names), ref.shape[output.sweep is not None :], strict=True
+        )
     }
     return {**lengths, output.axis: output.length}
 

@@ -8,29 +8,36 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from lightwell.access import EverythingForTheLocalUser
+from lightwell.access import named
 from lightwell.catalog.query import EVERY, Query
-from lightwell.datasets import Dataset, make_pid
-from lightwell.engines import Event, JobSpec
-from lightwell.errors import MissingMetadata, ParameterError, UnknownName
+from lightwell.datasets import Dataset
+from lightwell.engines import Event, Slices
+from lightwell.errors import MissingMetadata, UnknownName
 from lightwell.installation import Installation
+from lightwell.session.chosen import chosen_frames
 from lightwell.session.ingest import ingest
-from lightwell.session.jobs import REPORT, Job, JobPlan, input_sources, parse_slices
-from lightwell.session.records import Slices, input_record, job_identity, software
-from lightwell.settings import parse_size
-from lightwell.stacks import LazyArray, open_array
+from lightwell.session.jobs import REPORT, Job, JobPlan
+from lightwell.session.keeping import KeeperVerbs
+from lightwell.session.planning import Wanted, plan_job
+from lightwell.session.rights import Rights, share
+from lightwell.stacks import LazyArray, open_array, take
 from lightwell.users import User, local_user
 from lightwell.words import nearest
 
 if TYPE_CHECKING:
+    from lightwell.access import Grant
+    from lightwell.calibration import Calibrated
     from lightwell.catalog.protocol import Catalog, Page
+    from lightwell.catalog.totals import Totals
     from lightwell.conversion import Converted
     from lightwell.exports import Exported
+    from lightwell.frame_index import FrameRuns, Selection, SelectionStore
     from lightwell.recipes import Recipe
+    from lightwell.session.consolidate import Consolidated
     from lightwell.session.diff import Comparison
-    from lightwell.session.fsck import Checked
-    from lightwell.session.reindex import Reindexed
+    from lightwell.session.editing import Edited
     from lightwell.session.replay import Replayed
+    from lightwell.session.who_can import WhoCan
     from lightwell.simulators import Simulated
 
 __all__ = ["Session", "open"]
@@ -45,25 +52,30 @@ def open(
     """Open the installation a settings file describes, or the default one, as a user.
 
     path : a `lightwell.toml`; without it ./lightwell.toml if there is one, else the defaults;
-    user : who works, for services; without it whoever runs the process.
-    Errors: ParameterError for settings that are wrong.
+    user : who works, for services; without it whoever runs the process. A name is looked up in the
+    user office or the settings, a `User` is taken as it is.
+    Errors: ParameterError for settings that are wrong; PluginError where access depends on a
+    plugin that is not there.
     """
-    who = local_user() if user is None else User(user) if isinstance(user, str) else user
-    return Session(Installation.configured(path, plugins=plugins), who)
+    installation = Installation.configured(path, plugins=plugins)
+    if user is None:
+        who = installation.user(local_user().name)
+        return Session(installation, who, keeper=installation.is_kept_here)
+    return Session(installation, installation.user(user) if isinstance(user, str) else user)
 
 
-class Session:
+class Session(KeeperVerbs):
     """What one user does with an installation: ingest, find, run, replay."""
 
-    def __init__(self, installation: Installation, user: User) -> None:
+    def __init__(self, installation: Installation, user: User, *, keeper: bool = False) -> None:
         self.installation = installation
         self.user = user
+        self.rights = Rights(installation, user, keeper or installation.policy.keeps(user))
 
     @cached_property
     def catalog(self) -> "Catalog":
         """The catalog as this user may see it."""
-        allowed = EverythingForTheLocalUser(local_user()).restriction(self.user)
-        return self.installation.catalog.as_seen_through([allowed])
+        return self.rights.view()
 
     def ingest(
         self, path: str | os.PathLike[str], *, text: bool = False, **options: Any
@@ -76,7 +88,7 @@ class Session:
         from lightwell.hdf5 import release
 
         try:
-            return ingest(self.installation, os.fspath(path), options, owner=self.user, text=text)
+            return ingest(self.rights, os.fspath(path), options, text=text)
         finally:
             # HDF5 lets nobody in this process open a file otherwise than we keep it open.
             release()
@@ -92,6 +104,44 @@ class Session:
         """The newest datasets a query is true of, a page at a time."""
         return self.catalog.find(query, limit=limit, cursor=cursor)
 
+    def frames(
+        self,
+        question: Query | str,
+        *,
+        datasets: Query = EVERY,
+        pids: Sequence[str] | None = None,
+        region: str | None = None,
+    ) -> "Selection":
+        """The frames a question is true of, e.g. ``ring_current < 390 mA and sample_x in [1, 2]``.
+
+        datasets : a question to the catalog; pids : look into these alone; region : rows and
+        columns that frame_min and frame_max are of, as in ``100:200,300:400``.
+        Errors: UnknownName with the nearest channel; ParameterError, UnitError, NotFound.
+        """
+        from lightwell.hdf5 import release
+        from lightwell.session.frames import select_frames
+
+        try:
+            return select_frames(self, question, datasets=datasets, pids=pids, region=region)
+        finally:
+            release()
+
+    @property
+    def selections(self) -> "SelectionStore":
+        """The selections of frames that this user has saved, by name."""
+        from lightwell.frame_index import SelectionStore
+
+        return SelectionStore(self.installation.home, self.user.name)
+
+    def index_frames(self, pid: str, *, statistics: bool = False) -> Dataset:
+        """Index the frames of a dataset anew; statistics : read all pixels for their statistics.
+
+        Errors: NotFound; MissingSource, UnreadableFile where the files cannot be read.
+        """
+        from lightwell.session.indexing import index_again
+
+        return index_again(self, pid, statistics=statistics)
+
     def recipe(self, name: str) -> "Recipe[Any, Any]":
         """The recipe of that name.
 
@@ -106,80 +156,59 @@ class Session:
     def plan(
         self,
         recipe: "str | Recipe[Any, Any]",
-        dataset: Dataset | str,
+        dataset: "Dataset | Selection | str",
         parameters: Mapping[str, Any],
-        *,
-        slices: Slices | str | None = None,
-        memory: int | str | None = None,
-        workers: int | None = None,
-        using: Mapping[str, Dataset | str] | None = None,
-        text: bool = False,
-        on_event: Callable[[Event], None] | None = None,
+        **wanted: Any,
     ) -> JobPlan:
-        """Work out everything a job needs, without starting it.
+        """Work out everything a job needs, without starting it; the options are those of `run`.
 
+        wanted : what `lightwell.session.planning.Wanted` names.
         Errors: InputError for a recipe, parameter, dataset or file that does not fit.
         """
         chosen = self.recipe(recipe) if isinstance(recipe, str) else recipe
-        roles = list(chosen.inputs())
-        given = {roles[0]: dataset, **(using or {})}
-        unknown = [role for role in given if role not in roles]
-        if unknown:
-            raise UnknownName(
-                f"{chosen.name} has no input '{unknown[0]}'", remedy=nearest(unknown[0], roles)
-            )
-        inputs = {
-            role: self.get(d) if isinstance(d, str) else self._whole(d) for role, d in given.items()
-        }
-        main = inputs[roles[0]]
-        self._check_schema(chosen, main)
-        settings = chosen.settings(parameters, main.entry.lookup, text=text)
-        cut = parse_slices(slices) if isinstance(slices, str) else slices
-        records = {role: input_record(d) for role, d in inputs.items()}
-        key = job_identity(
-            chosen, settings, records, cut, software(chosen, self.installation.plugins)
-        )
-        pid = make_pid(key, chosen.name)
-        previews = self.installation.plugins.previews
-        spec = JobSpec(
-            chosen,
-            input_sources(chosen, inputs),
-            settings,
-            self.installation.home / "results" / pid,
-            parse_size(memory) if memory is not None else self.installation.memory,
-            workers or self.installation.workers,
-            slices=cut,
-            on_event=on_event,
-            glimpses=[(p.of, p.along) for p in previews],
-        )
-        return JobPlan(self.installation, chosen, inputs, records, spec, key, pid)
+        return plan_job(self, chosen, dataset, parameters, Wanted(**wanted))
 
     def run(
         self,
         recipe: "str | Recipe[Any, Any]",
-        dataset: Dataset | str,
+        dataset: "Dataset | Selection | str",
         *,
+        frames: "Selection | FrameRuns | Query | str | None" = None,
         slices: Slices | str | None = None,
         memory: int | str | None = None,
         workers: int | None = None,
         using: Mapping[str, Dataset | str] | None = None,
+        bin: int = 1,
+        sweep: Mapping[str, Sequence[Any]] | None = None,
+        keep: Sequence[str] = (),
+        wait: bool = True,
         on_event: Callable[[Event], None] | None = None,
         **parameters: Any,
     ) -> Job:
         """Start a recipe on a dataset; what was computed before is not computed again.
 
-        slices : start, stop and step along the result's axis; memory : the budget of the job;
-        using : datasets for the recipe's other inputs, by role.
+        dataset : or a selection of frames of one, or the name of such; frames : the part of its
+        frames to take, as a selection, its name, a question or numbers as in "0-99,150";
+        slices : along the result's axis, in points of the detector; memory : the budget of the
+        job; using : datasets for the recipe's other inputs, by role; bin : so many detector
+        pixels along each edge are averaged to one; sweep : one parameter and its values, for the
+        middle slice unless `slices` says otherwise; keep : steps whose output later jobs may
+        begin from; wait : for the memory that other jobs of the installation have.
         Errors: InputError before anything starts; the job's `result` raises the rest.
         """
         plan = self.plan(
             recipe,
             dataset,
             parameters,
+            frames=frames,
             slices=slices,
             memory=memory,
             workers=workers,
-            using=using,
+            using=using or {},
+            bin=bin,
+            sweep=sweep,
+            keep=keep,
+            wait=wait,
             on_event=on_event,
         )
         return self.start(plan)
@@ -191,7 +220,9 @@ class Session:
             from lightwell.hdf5 import release
 
             try:
-                return plan.finished() or plan.execute(engine, self.user)
+                done = plan.finished()
+                # One of the same pid may be there and not be for this user to see.
+                return self.get(done.pid) if done else plan.execute(engine, self.catalog, self.user)
             finally:
                 # HDF5 lets nobody in this process open a file otherwise than we keep it open.
                 release()
@@ -200,17 +231,24 @@ class Session:
 
     def report(self, dataset: Dataset) -> dict[str, Any]:
         """Timings, pictures and facts about the host of the job that made a dataset."""
-        path = Path(dataset.path).parent / REPORT
+        path = Path(self.whole(dataset).path).parent / REPORT
         found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
         return found
 
-    def array(self, dataset: Dataset, path: str | None = None) -> LazyArray:
+    def array(
+        self,
+        dataset: Dataset,
+        path: str | None = None,
+        *,
+        frames: "Selection | FrameRuns | Query | str | None" = None,
+    ) -> LazyArray:
         """An array of a dataset, unread: the one to plot, or that at a path of the entry.
 
+        frames : the part of its frames to take, as in `run`.
         Errors: MissingMetadata where the entry has none there; MissingSource naming a file that
         is gone when it is read.
         """
-        whole = self._whole(dataset)
+        whole = self.whole(dataset)
         entry = whole.entry
         if path is None:
             data = entry.data.get(entry.default or "data")
@@ -219,7 +257,10 @@ class Session:
             ref = entry.lookup(path)
         if ref is None:
             raise MissingMetadata(f"{dataset.pid} has no array at {path or 'its default'}")
-        return open_array(ref, whole.manifest)
+        lazy = open_array(ref, whole.manifest)
+        if frames is None:
+            return lazy
+        return take(lazy, chosen_frames(self, whole, frames).runs.frames())
 
     def replay(self, result: str | os.PathLike[str], **options: Any) -> "Replayed":
         """Compute a result again from its record and say whether it is equal.
@@ -230,6 +271,20 @@ class Session:
         from lightwell.session.replay import replay
 
         return replay(self, os.fspath(result), **options)
+
+    def consolidate(self, result: str | os.PathLike[str]) -> "Consolidated":
+        """Merge the segments of a result into one file; its numbers and its pid stay.
+
+        result : the pid, or the path of the NeXus file.
+        Errors: DamagedResult where the files are not what was recorded; Conflict.
+        """
+        from lightwell.hdf5 import release
+        from lightwell.session.consolidate import consolidate
+
+        try:
+            return consolidate(self, os.fspath(result))
+        finally:
+            release()
 
     def retire(self, pid: str, *, why: str) -> Dataset:
         """Leave a dataset out of searches; nothing is deleted, and the journal keeps the reason.
@@ -245,6 +300,60 @@ class Session:
         """
         return self.catalog.supersede(old, new, by=self.user, why=why)
 
+    def grant(
+        self,
+        pid: str,
+        to: str,
+        *,
+        until: str | None = None,
+        public_from: str | None = None,
+        why: str = "",
+    ) -> "Grant":
+        """Let a user, `proposal:…`, `group:…`, `staff:…` or the `public` see a dataset.
+
+        Whoever sees all a result was made of sees the result. until : the last day; public_from :
+        the first one, for the public. The same again with other dates takes the place of it.
+        Errors: NotFound; NotAllowed for who may not share it; ParameterError.
+        """
+        return share(
+            self.catalog, pid, to, by=self.user, until=until, public_from=public_from, why=why
+        )
+
+    def revoke(self, pid: str, to: str, *, why: str = "") -> None:
+        """Take a grant back, at once, also for what was made of the dataset.
+
+        Errors: NotFound; NotAllowed for who may not share it.
+        """
+        self.catalog.revoke(pid, named(to), by=self.user, why=why)
+
+    def who_can(self, pid: str, user: str | None = None) -> "WhoCan":
+        """Explain who sees a dataset, or whether and why one user does.
+
+        Errors: NotFound; NotAllowed for who asks about others and may not share the dataset.
+        """
+        from lightwell.session.who_can import who_can
+
+        return who_can(self.rights, pid, user)
+
+    def edit(
+        self, query: Query, values: Mapping[str, Any], *, why: str, dry_run: bool = False
+    ) -> "Edited":
+        """Set fields of every dataset a query is true of and this user may change.
+
+        values : field -> value, text with units understood. Done twice it is done once.
+        Errors: ParameterError, UnitError for a field or value that cannot be.
+        """
+        from lightwell.session.editing import edit
+
+        schemas = self.installation.plugins.schemas
+        return edit(
+            self.catalog, query, values, by=self.user, why=why, schemas=schemas, dry_run=dry_run
+        )
+
+    def stats(self) -> "Totals":
+        """How much there is that this user sees: datasets, sizes, owners."""
+        return self.catalog.stats()
+
     def diff(self, one: str, other: str, *, arrays: bool = True) -> "Comparison":
         """What changed from one result, or scan, to another; arrays : compare the numbers too.
 
@@ -257,30 +366,6 @@ class Session:
             return compare(self, one, other, arrays=arrays)
         finally:
             release()
-
-    def reindex(
-        self, *, dry_run: bool = False, prune: bool = False, journal: Path | None = None
-    ) -> "Reindexed":
-        """Make the catalog anew from the descriptions on the disk and from its own journal.
-
-        Errors: ParameterError for others than the keeper of the installation; Conflict.
-        """
-        from lightwell.session.reindex import reindex
-
-        self._require_keeper("reindex")
-        return reindex(
-            self.installation, by=self.user, dry_run=dry_run, prune=prune, journal=journal
-        )
-
-    def fsck(self, *, content: bool = False, mend: bool = False) -> "Checked":
-        """Compare files, catalog and journal; mend : remove what dead processes left unfinished.
-
-        Errors: ParameterError for others than the keeper of the installation.
-        """
-        from lightwell.session.fsck import check
-
-        self._require_keeper("fsck")
-        return check(self.installation, content=content, mend=mend)
 
     def export(
         self,
@@ -296,7 +381,7 @@ class Session:
         """
         from lightwell.exports import export
 
-        return export(self._whole(dataset), format, path, **options)
+        return export(self.whole(dataset), format, path, **options)
 
     def convert(
         self,
@@ -314,7 +399,7 @@ class Session:
 
         converters = self.installation.plugins.converters
         return convert(
-            self._whole(dataset), to, path, converters=converters, compression=compression
+            self.whole(dataset), to, path, converters=converters, compression=compression
         )
 
     def simulate(
@@ -329,12 +414,24 @@ class Session:
             raise UnknownName(f"there is no simulator '{name}'", remedy=nearest(name, simulators))
         return simulators[name].run(Path(path), parameters, text=text)  # type: ignore[no-any-return]
 
-    def _require_keeper(self, verb: str) -> None:
-        if self.user != local_user():
-            raise ParameterError(
-                f"{verb} looks at the datasets of everybody; {self.user} may not",
-                remedy="Whoever keeps the installation can run it",
-            )
+    def calibrate(
+        self, name: str, dataset: Dataset | str, *, text: bool = False, **parameters: Any
+    ) -> "Calibrated":
+        """Find the constants of an instrument in a measurement of a known sample.
+
+        text says that the parameters were typed.
+        Errors: UnknownName, ParameterError, MissingMetadata; InputError where the measurement
+        does not determine them.
+        """
+        from lightwell.session.jobs import load_whole
+
+        known = self.installation.plugins.calibrations
+        if name not in known:
+            raise UnknownName(f"there is no calibration '{name}'", remedy=nearest(name, known))
+        source = self.get(dataset) if isinstance(dataset, str) else self.whole(dataset)
+        values = known[name].resolve(parameters, source.entry.lookup, text=text)
+        found: Calibrated = known[name].find(load_whole(known[name].of, source), **values)
+        return found
 
     def _missing_plugin(self, recipe: str) -> str | None:
         """Why there is no recipe of a technique at all, where that is the reason."""
@@ -350,11 +447,20 @@ class Session:
     def _recipe_names(self) -> list[str]:
         return list(self.installation.plugins.recipes)
 
-    def _whole(self, dataset: Dataset) -> Dataset:
-        """The dataset with its list of files, which a listing leaves out."""
-        return dataset if dataset.file_list is not None else self.get(dataset.pid)
+    def whole(self, dataset: Dataset) -> Dataset:
+        """The dataset with its list of files, which a listing leaves out.
 
-    def _check_schema(self, recipe: "Recipe[Any, Any]", dataset: Dataset) -> None:
+        Access may have ended since somebody got it: it is got again.
+        """
+        if dataset.file_list is not None and self.rights.keeper:
+            return dataset
+        return self.get(dataset.pid)
+
+    def check_schema(self, recipe: "Recipe[Any, Any]", dataset: Dataset) -> None:
+        """Refuse a dataset whose description only a plugin that is not here understands.
+
+        Errors: UnknownName.
+        """
         definition = dataset.definition
         known = self.installation.plugins.schemas
         if definition and definition not in known:

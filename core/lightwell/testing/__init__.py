@@ -7,5 +7,6 @@ runner's tests; `conformance` does all of it and answers, as `lightwell plugins 
 from lightwell.testing.conformance import Check, conformance
 from lightwell.testing.importers import check_importer
 from lightwell.testing.plugins import check_plugin
+from lightwell.testing.steps import StepCheck, step_checks
 
-__all__ = ["Check", "check_importer", "check_plugin", "conformance"]
+__all__ = ["Check", "StepCheck", "check_importer", "check_plugin", "conformance", "step_checks"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from lightwell import ArrayRef, Described, File, Importer, Part, Sample
-from lightwell.hdf5 import is_hdf5, open_file
+from lightwell import ArrayRef, Described, File, Importer, Part, Sample, opened_hdf5
+from lightwell.hdf5 import open_file
 from lightwell.model import Monochromator
 from lightwell.nexus import Header
 
@@ -16,10 +16,8 @@ class Beamline1232(Importer):
     name = "als-12.3.2"
 
     def claims(self, file: File) -> bool:
-        if file.is_dir or not file.is_local or not is_hdf5(file.local_path()):
-            return False
-        with open_file(file.local_path()) as opened:
-            return bool(opened.attrs.get("end_station") == "bl1232")
+        with opened_hdf5(file) as opened:
+            return opened is not None and bool(opened.attrs.get("end_station") == "bl1232")
 
     def describe(self, file: File, /) -> Iterator[Described]:
         with open_file(file.local_path()) as opened:

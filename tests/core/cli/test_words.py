@@ -103,7 +103,17 @@ def test_people_get_lines(scan: str, capsys: Captured) -> None:
     assert "--set rotation_axis=…  number in pixel; auto, found by find_axis" in out
     [pid] = [dataset.pid for dataset in lightwell.open().find()]
     assert run(["show", pid]) == 0
-    assert "sample: Shepp-Logan head" in capsys.readouterr().out
+    out, _ = capsys.readouterr()
+    assert "sample: Shepp-Logan head" in out
+    assert " projections, " in out
+    assert " darks), with image_key" in out
+    assert "pixel_size: 1e-06 m\n" in out
+    assert run(["validate", pid]) == 0
+    assert f"{pid}.nxs: valid (0 errors" in capsys.readouterr().out
+    # A scan whose file is gone is shown all the same, without what only the file tells.
+    Path(scan).rename(f"{scan}.away")
+    assert run(["show", pid]) == 0
+    assert "projections" not in capsys.readouterr().out
 
 
 def test_pages(scan: str, tmp_path: Path, capsys: Captured) -> None:

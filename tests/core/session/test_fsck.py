@@ -1,46 +1,37 @@
 """Every way files, catalog and journal can differ has a finding with a way to mend it."""
 
 import os
-import shlex
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 import lightwell
 from lightwell import Session
-from lightwell.cli.main import run
 from lightwell.session.fsck import Checked
+
+NewHome = Callable[[Path], AbstractContextManager[Session]]
+Follow = Callable[[str], None]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, new_home: NewHome) -> Path:
     """A home with a scan and a result, beside its scan; tests work on a copy."""
     folder = tmp_path_factory.mktemp("made")
-    before = os.environ["LIGHTWELL_HOME"]
-    os.environ["LIGHTWELL_HOME"] = str(folder / "home")
-    try:
-        session = lightwell.open()
+    with new_home(folder) as session:
         session.simulate("tomography", folder / "a scan.h5", width=32, rows=2, angles=24)
         [raw] = session.ingest(folder / "a scan.h5")
         session.run("tomography.gridrec", raw, rotation_axis=15.5, workers=1).result()
-        session.installation.catalog.close()
-    finally:
-        os.environ["LIGHTWELL_HOME"] = before
     return folder
 
 
 @pytest.fixture
-def als(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
-    import shutil
-
-    home = tmp_path / "home"
-    shutil.copytree(made / "home", home)
-    monkeypatch.setenv("LIGHTWELL_HOME", str(home))
-    session = lightwell.open()
+def als(als: Session) -> Session:
     # The results lie elsewhere now, and their descriptions say so by where they are.
-    session.reindex()
-    return session
+    als.reindex()
+    return als
 
 
 def pids(session: Session) -> tuple[str, str]:
@@ -52,13 +43,6 @@ def codes(report: Checked) -> list[str]:
     return [finding.code for finding in report.findings]
 
 
-def follow(remedy: str) -> None:
-    """Do what a finding says."""
-    program, *words = shlex.split(remedy)
-    assert program == "lightwell"
-    assert run(words) == 0
-
-
 def test_a_moved_home_is_clean_after_a_reindex(als: Session) -> None:
     report = als.fsck(content=True)
     assert (report.datasets, report.descriptions, report.findings) == (2, 2, [])
@@ -67,7 +51,7 @@ def test_a_moved_home_is_clean_after_a_reindex(als: Session) -> None:
     assert als.array(result).read().shape == (2, 32, 32)
 
 
-def test_what_is_not_in_the_catalog(als: Session) -> None:
+def test_what_is_not_in_the_catalog(als: Session, follow: Follow) -> None:
     raw, _ = pids(als)
     with als.installation.catalog._connections.writing() as connection:
         connection.execute("DELETE FROM dataset WHERE pid = ?", (raw,))
@@ -76,7 +60,7 @@ def test_what_is_not_in_the_catalog(als: Session) -> None:
     assert als.fsck().clean
 
 
-def test_what_is_not_described(als: Session) -> None:
+def test_what_is_not_described(als: Session, follow: Follow) -> None:
     raw, derived = pids(als)
     (als.installation.home / "entries" / f"{raw}.nxs").unlink()
     [finding] = als.fsck().findings
@@ -92,7 +76,7 @@ def test_what_is_not_described(als: Session) -> None:
     assert als.fsck(content=True).clean
 
 
-def test_a_damaged_description(als: Session) -> None:
+def test_a_damaged_description(als: Session, follow: Follow) -> None:
     raw, _ = pids(als)
     path = als.installation.home / "entries" / f"{raw}.nxs"
     path.write_bytes(b"nothing")
@@ -102,7 +86,7 @@ def test_a_damaged_description(als: Session) -> None:
     assert als.fsck().clean
 
 
-def test_a_missing_array(als: Session) -> None:
+def test_a_missing_array(als: Session, follow: Follow) -> None:
     _, derived = pids(als)
     next((als.installation.home / "results" / derived).rglob("seg_*.h5")).unlink()
     [finding] = als.fsck().findings
@@ -135,7 +119,7 @@ def test_leftovers_are_removed_when_they_are_nobodys(als: Session) -> None:
     assert young.exists()
 
 
-def test_an_index_that_says_something_else(als: Session) -> None:
+def test_an_index_that_says_something_else(als: Session, follow: Follow) -> None:
     raw, _ = pids(als)
     with als.installation.catalog._connections.writing() as connection:
         connection.execute("DELETE FROM attr WHERE path = 'canonical.title'")

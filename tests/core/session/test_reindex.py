@@ -11,7 +11,7 @@ import pytest
 import lightwell
 from lightwell import Described, Entry, File, Importer, Part, Sample, Session, hookimpl
 from lightwell.catalog import export_events, where
-from lightwell.catalog.rows import CatalogRow
+from lightwell.catalog.records import CatalogRow
 from lightwell.datasets import Given
 from lightwell.errors import Conflict, ParameterError, UnreadableFile
 from lightwell.model import Process

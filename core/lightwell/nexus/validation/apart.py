@@ -18,6 +18,9 @@ __all__ = ["validate_apart"]
 
 #: Longer than any file of ours takes; a damaged one may send HDF5 round in circles.
 SECONDS = 60.0
+# Of a processor. Real files take a hundredth of it; in circles of damaged links HDF5 never ends.
+_MOST_WORK = 15
+_SPENT = getattr(signal, "SIGXCPU", signal.SIGTERM)
 _GRACE = 10.0
 # No array is read: a large tree takes a tenth of it.
 _MOST_MEMORY = 1 << 30
@@ -58,6 +61,8 @@ def validate_apart(
         raise answer
     if isinstance(answer, Report):
         return answer
+    if process.exitcode == -_SPENT:
+        stuck, seconds = True, _MOST_WORK
     code = "reader-stuck" if stuck else "reader-died"
     return _fatal(path, profile, rules, code, _cause(code, process.exitcode, seconds))
 
@@ -75,7 +80,7 @@ def _judge(
     sender: Any, path: str, profile: str, rules: RuleSet | None, roots: Sequence[Path] | None
 ) -> None:
     """Send the report, or the error that the user should read."""
-    _bound_memory()
+    _bound_means()
     try:
         sender.send(validate(path, profile=profile, rules=rules, roots=roots))
     except LightwellError as error:
@@ -85,12 +90,13 @@ def _judge(
         sender.send(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
-def _bound_memory() -> None:
-    """Refuse HDF5 the gigabytes that damaged lengths make it ask for, where the system can."""
+def _bound_means() -> None:
+    """Refuse HDF5 the gigabytes, and the endless work, that damage makes it ask for."""
     try:
         import resource
 
         resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (_MOST_WORK, _MOST_WORK + 1))
     except (ImportError, OSError, ValueError):
         # Windows has no such limits, macOS none for data, and a lower one may stand already.
         return

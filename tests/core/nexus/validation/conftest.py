@@ -1,7 +1,11 @@
 """A small NXtomo file that is right in all, to be made wrong in one thing."""
 
-from collections.abc import Callable
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import h5py
@@ -74,3 +78,42 @@ def scan(tmp_path: Path) -> Callable[..., Path]:
         return write_scan(tmp_path / name, change)
 
     return write
+
+
+# In a process of its own: it keeps files open, and damaged ones can end the process.
+PEER = """
+import json, logging, sys
+from nexusformat.nexus import validate
+
+validate.logger.setLevel(logging.CRITICAL)
+found = {}
+for path in sys.argv[1:]:
+    errors = 0
+    for check in (validate.validate_file, validate.validate_application):
+        try:
+            errors += check(path)[1]
+        except Exception:
+            errors = -1
+            break
+    found[path] = errors
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture
+def nexusformat(
+    require: Callable[[str], ModuleType],
+) -> Callable[[Iterable[Path]], dict[Path, int]]:
+    """Ask NeXpy's validator, base classes and application, how many errors each file has.
+
+    -1 stands for a file that it cannot look at.
+    """
+    require("nexusformat")
+
+    def ask(paths: Iterable[Path]) -> dict[Path, int]:
+        command = [sys.executable, "-c", PEER, *map(str, paths)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        counted = json.loads(done.stdout.splitlines()[-1])
+        return {Path(path): errors for path, errors in counted.items()}
+
+    return ask

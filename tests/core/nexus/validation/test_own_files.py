@@ -1,10 +1,12 @@
 """What lightwell itself writes is valid; what the writer still lacks is listed here."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+import lightwell
 from lightwell.hdf5 import writing
 from lightwell.model import (
     ArrayRef,
@@ -116,3 +118,19 @@ def test_a_volume_in_neither_order_is_an_error(tmp_path: Path) -> None:
     )
     report = validate(write_entry(tmp_path / "result.nxs", entry))
     assert [f for f in report.of("error") if f.code == "size"]
+
+
+def test_nexpy_finds_no_error_in_a_master_and_a_conversion(
+    tmp_path: Path, nexusformat: Callable[[Iterable[Path]], dict[Path, int]]
+) -> None:
+    session = lightwell.open()
+    session.simulate("tomography", tmp_path / "scan.h5", width=32, angles=20, rows=4)
+    with h5py.File(tmp_path / "scan.h5", "r+") as file:
+        # The list of types is open, which nexusformat overlooks.
+        del file["entry/instrument/source/type"]
+        file["entry/instrument/source/type"] = "Synchrotron X-ray Source"
+    [raw] = session.ingest(tmp_path / "scan.h5")
+    master = session.installation.home / "entries" / f"{raw.pid}.nxs"
+    session.convert(raw, "nexus", tmp_path / "converted.nxs")
+    files = [master, tmp_path / "converted.nxs"]
+    assert nexusformat(files) == dict.fromkeys(files, 0)

@@ -1,6 +1,6 @@
 """24 files with one fault each, and three that are right: what other validators miss or die of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -230,3 +230,17 @@ def test_one_fault_makes_no_crowd_of_errors(scan: Callable[..., Path]) -> None:
     for name, fault in FAULTS.items():
         errors = [f for f in validate(scan(fault.plant)).findings if f.severity != "note"]
         assert len(errors) <= 3, (name, errors)
+
+
+def test_what_nexpy_calls_an_error_is_never_nothing_here(
+    scan: Callable[..., Path],
+    nexusformat: Callable[[Iterable[Path]], dict[Path, int]],
+) -> None:
+    plants = {name: fault.plant for name, fault in FAULTS.items()} | RIGHT
+    files = {scan(plant, f"{name.replace(' ', '_')}.nxs"): name for name, plant in plants.items()}
+    counted = nexusformat(files)
+    judged = {path: [f for f in validate(path).findings if f.severity != "note"] for path in files}
+    assert not [files[path] for path, errors in counted.items() if errors > 0 and not judged[path]]
+    assert not [name for path, name in files.items() if name in RIGHT and counted[path]]
+    # It does see faults: ten of the 24 were errors to nexusformat 2.1.0.
+    assert sum(errors > 0 for errors in counted.values()) >= 8
