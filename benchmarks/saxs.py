@@ -19,6 +19,8 @@ from typing import Any
 # Two of everything, before anybody counts cores.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC", "NUMBA_NUM_THREADS"):
     os.environ[name] = "2"
+# pyFAI's threads would go on spinning after their turn, on the core that the next contender needs.
+os.environ["OMP_WAIT_POLICY"] = "passive"
 os.environ["JAX_PLATFORMS"] = "cpu"
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])

@@ -17,16 +17,13 @@ from numba.extending import intrinsic
 
 __all__ = [
     "LANES",
-    "WAYS",
     "scatter_dummies",
     "scatter_given",
-    "scatter_one",
     "scatter_plain",
     "scatter_spread",
 ]
 
 LANES = 16
-WAYS = 4
 _WINDOW = 64
 _WINDOWS = 512
 
@@ -106,51 +103,6 @@ def scatter_plain(
             _flush(second, variance)
     _flush(first, signal)
     _flush(second, variance)
-
-
-@_compiled
-def _share(frame: Any, p: Any, e: Any, cells: Any, shares: Any, sums: Any) -> None:
-    value, share, at = np.float64(frame[p]), np.float64(shares[e]), np.int64(cells[e])
-    sums[at, 0] += share * value
-    sums[at, 1] += share * share * max(value, 1.0)
-
-
-@_compiled
-def scatter_one(
-    frame: Any,
-    first: Any,
-    last: Any,
-    runs: Any,
-    places: Any,
-    steps: Any,
-    cells: Any,
-    shares: Any,
-    sums: Any,
-) -> None:
-    """Add Σ c·counts and Σ c²·max(counts, 1) of some runs of one frame, where all pixels count.
-
-    frame : (pixel); first, last : runs; runs, places, steps, cells, shares : see `ByPixel`; sums :
-    (way, bin, 2) float64
-    """
-    # Neighbours fall into the same bins. Four sums each, so that none waits for the one before;
-    # one loop over entries, not one per pixel, whose end no processor could foresee.
-    one, two, three, four = sums[0], sums[1], sums[2], sums[3]
-    for run in range(first, last):
-        p, e, end = places[run], runs[run], runs[run + 1]
-        while e + WAYS <= end:
-            _share(frame, p, e, cells, shares, one)
-            p += np.int64(steps[e])
-            _share(frame, p, e + 1, cells, shares, two)
-            p += np.int64(steps[e + 1])
-            _share(frame, p, e + 2, cells, shares, three)
-            p += np.int64(steps[e + 2])
-            _share(frame, p, e + 3, cells, shares, four)
-            p += np.int64(steps[e + 3])
-            e += WAYS
-        while e < end:
-            _share(frame, p, e, cells, shares, one)
-            p += np.int64(steps[e])
-            e += 1
 
 
 @_compiled
