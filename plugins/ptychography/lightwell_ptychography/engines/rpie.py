@@ -70,7 +70,7 @@ class RPIEOptions:
     probe_from: int = 1
     positions_from: int | None = None
     position_step: float = 1.0
-    stretch_from: int | None = 25
+    stretch_from: int | None = None
     background: bool = False
     fluctuation: bool = False
     constraints: tuple[Constraint, ...] = ()
