@@ -18,9 +18,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from lightwell.engines.blame import tells_of_shortage
 from lightwell.engines.environment import cpu_class
 from lightwell.engines.preparing import listen
-from lightwell.errors import LightwellError, PluginError
+from lightwell.errors import LightwellError, MemoryShortage, PluginError
 
 __all__ = ["bytes_read", "forget_peak", "main", "peak_memory", "shared_memory", "single_thread"]
 
@@ -179,6 +180,12 @@ def _explained(error: Exception) -> LightwellError:
     """Why the recipe could not be taken in, as a sentence."""
     if isinstance(error, LightwellError):
         return error
+    if tells_of_shortage(error):
+        # Of the worker, not of the recipe: another one may have the memory.
+        return MemoryShortage(
+            "a worker ran out of memory when it loaded the recipe",
+            remedy="run it again, it resumes; fewer workers leave more room for each",
+        )
     return PluginError(
         f"a worker could not load the recipe ({type(error).__name__}: {error})",
         remedy="steps, products and plans have to stand at the top of a module that "

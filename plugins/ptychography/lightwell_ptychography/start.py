@@ -136,10 +136,12 @@ def first_guess(
     slices: int = 1,
     *,
     margin: int = 4,
+    positions_from: int | None = None,
 ) -> Reconstruction:
     """Blank object, and a probe from the data, for these patterns.
 
-    Positions are moved into the object, with a margin in pixels around them.
+    margin         : pixels of the object around the positions, which are moved into it
+    positions_from : first epoch that will refine positions, None where they are right
     """
     shape, positions = object_extent(np.asarray(patterns.positions), patterns.frame_shape, margin)
     mean = mean_pattern(patterns)
@@ -148,7 +150,8 @@ def first_guess(
         some = dataclasses.replace(
             patterns, frames=patterns.frames[chosen], positions=jnp.asarray(positions[chosen])
         )
-        probe = find_focus(some, mean, modes=modes).probe
+        options = rpie.RPIEOptions(propagator=propagator, positions_from=positions_from)
+        probe = find_focus(some, mean, options, modes).probe
     else:
         probe = probe_from_mean(mean, propagator, modes)
     blank = jnp.ones((slices, *shape), jnp.complex64)

@@ -1,11 +1,13 @@
 """Short of memory, a job goes on with smaller slabs and the same tiles, and ends with its bits."""
 
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 import runs
 
+from lightwell.engines.workers import Workers
 from lightwell.errors import MemoryShortage
 
 COUNT = 24
@@ -43,3 +45,18 @@ def test_one_tile_too_many_ends_the_job_resumably(tmp_path: Path) -> None:
         job(tmp_path, mark=str(tmp_path / "mark"), times=1000)
     assert error.value.exit_status == 75
     assert not runs.leftovers(tmp_path)
+
+
+class TooLarge:
+    """What no worker has the memory to take in."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return bytearray, (1 << 62,)
+
+
+def test_a_worker_without_memory_for_the_recipe_is_short_of_memory(tmp_path: Path) -> None:
+    with (
+        Workers(lambda event: None, Event(), cache=tmp_path) as workers,
+        pytest.raises(MemoryShortage, match="when it loaded the recipe"),
+    ):
+        workers.call("section", 0, TooLarge())
