@@ -66,6 +66,11 @@ class Installation:
             ) from error
         return path
 
+    @property
+    def cache(self) -> Path:
+        """Where compiled programs and tables are kept for later jobs."""
+        return self.home / "cache"
+
     @cached_property
     def stores(self) -> "Stores":
         """The stores, by name."""

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,14 @@ def main(descriptor: int, parent: int, ordinal: int) -> None:
         failed=lambda error: _send(pipe, ("error", error, _traceback(error))),
         cache=cache,
     )
+    held: list[int] = []
     while True:
         try:
             command, arguments = pickle.loads(pipe.recv_bytes())  # noqa: S301  (our own pipe)
+            if command == "hold":
+                # Locks of the job: open here, they stay the job's while this process lives.
+                held += [recv_handle(pipe) for _ in range(arguments[0])]
+                continue
         except (EOFError, OSError):
             return
         except Exception as error:

@@ -9,15 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Pipe, wait
+from multiprocessing.reduction import send_handle
 from pathlib import Path
 from threading import Event as ThreadEvent
 from typing import Any, Self, TypeVar
 
 from lightwell.engines.blame import may_go_on, said
 from lightwell.engines.environment import platform_wanted, xla_flags
+from lightwell.engines.standby import refill, take_ready
 from lightwell.errors import Interrupted, LightwellError, MemoryShortage, WorkerError
 
-__all__ = ["Worker", "Workers"]
+__all__ = ["Worker", "Workers", "worker_environment"]
 
 Tell = Callable[[Mapping[str, Any]], None]
 T = TypeVar("T")
@@ -45,7 +47,7 @@ class Worker:
         command = [sys.executable, "-m", "lightwell.engines.worker"]
         self.process = subprocess.Popen(
             [*command, str(theirs.fileno()), str(os.getpid()), str(ordinal)],
-            env=_environment(),
+            env=worker_environment(),
             pass_fds=(theirs.fileno(), *keep_open),
             stdin=subprocess.DEVNULL,
         )
@@ -83,6 +85,15 @@ class Worker:
         self._about = about or command
         try:
             self.pipe.send_bytes(content)
+        except OSError as error:
+            raise self.died() from error
+
+    def hold(self, descriptors: Sequence[int]) -> None:
+        """Have a worker that is running keep open what it would have inherited."""
+        try:
+            self.pipe.send_bytes(pickle.dumps(("hold", (len(descriptors),))))
+            for descriptor in descriptors:
+                send_handle(self.pipe, descriptor, self.process.pid)
         except OSError as error:
             raise self.died() from error
 
@@ -158,11 +169,17 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         while self.members:
             self.dismiss(self.members[-1])
+        refill()
 
     def hire(self) -> Worker:
         """Start one more worker, on the first device that no other has."""
         taken = {member.ordinal for member in self.members}
         ordinal = next(n for n in itertools.count() if n not in taken)
+        waiting = take_ready(self._cache) if ordinal == 0 else None
+        if waiting is not None:
+            self.members.append(waiting)
+            waiting.hold(self._keep_open)
+            return waiting
         self.members.append(Worker(self._keep_open, self._cache, ordinal))
         return self.members[-1]
 
@@ -242,7 +259,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """One thread for every library that would start more, before any of them is imported.
 
     Settings of JAX are left behind: they are made for the program that embeds us, and some of

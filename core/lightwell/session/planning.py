@@ -99,7 +99,7 @@ def plan_job(
         sweep=sweep,
         keeping=_keeping(installation, recipe, records, programs, wanted),
         admission=_admission(installation, wanted),
-        cache=installation.home / "cache",
+        cache=installation.cache,
     )
     return JobPlan(installation, recipe, inputs, seen, records, spec, key, pid, bin=wanted.bin)
 

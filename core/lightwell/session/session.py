@@ -229,6 +229,15 @@ class Session(KeeperVerbs):
 
         return Job(work)
 
+    def keep_ready(self) -> None:
+        """Have a worker wait from now on, so that jobs of this process begin seconds sooner.
+
+        For services and notebooks: it takes a quarter of a gigabyte beside the memory of jobs.
+        """
+        from lightwell.engines.standby import keep_ready
+
+        keep_ready(self.installation.cache)
+
     def report(self, dataset: Dataset) -> dict[str, Any]:
         """Timings, pictures and facts about the host of the job that made a dataset."""
         path = Path(self.whole(dataset).path).parent / REPORT
