@@ -1,4 +1,4 @@
-"""A worker that waits: taken by the next job that suits it, holding that job's locks, never left."""
+"""A worker that waits: taken by the next job that suits it, holding its locks, never left."""
 
 import os
 import signal
