@@ -1,8 +1,9 @@
 """A worker that waits: started before a job asks for one, so that the job need not wait for it.
 
-It knows nothing of any job. The one that takes it hands its locks over, as it would let a worker
-of its own inherit them; whatever a worker is born with (paths of modules, environment, working
-folder) must be what it would be born with now, or it is sent away.
+The job that takes it hands its locks over, as it would let a worker of its own inherit them, and
+gives it back at a good end: locks and tables are let go of, programs that were loaded stay.
+Whatever a worker is born with (paths of modules, environment, working folder) must be what it
+would be born with now, or it is sent away.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lightwell.engines.workers import Worker
 
-__all__ = ["keep_ready", "refill", "take_ready"]
+__all__ = ["give_back", "keep_ready", "refill", "take_ready"]
 
 _guard = Lock()
 _wanted: list[Path | None] = []
@@ -24,7 +25,7 @@ _starters: list[ThreadPoolExecutor] = []
 
 
 def keep_ready(cache: Path | None) -> None:
-    """Have one worker wait from now on, and another when a job that took it has ended.
+    """Have one worker wait from now on, whenever no job has it.
 
     cache : where its compiled programs and tables are kept; a job with another one does not take
     it. Nothing happens where locks cannot be handed to a running process (Windows).
@@ -59,9 +60,28 @@ def take_ready(cache: Path | None) -> "Worker | None":
     except Exception:  # the job starts one itself, and hears why that fails
         return None
     if birth == _birth(cache) and worker.process.poll() is None:
+        worker.birth = birth
         return worker
     worker.end()
     return None
+
+
+def give_back(worker: "Worker") -> bool:
+    """Have a worker that was taken, and has nothing to do, wait again; False if it cannot."""
+    with _guard:
+        is_wanted = bool(_wanted) and not _waiting
+    if worker.birth is None or worker.busy or not is_wanted:
+        return False
+    try:
+        worker.ask("release")
+        worker.receive()
+    except Exception:  # it is of no use then; another one is started
+        return False
+    back: Future[Worker] = Future()
+    back.set_result(worker)
+    with _guard:
+        _waiting.append((worker.birth, back))
+    return True
 
 
 def _started(cache: Path | None) -> "Worker":

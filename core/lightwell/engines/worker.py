@@ -147,12 +147,16 @@ def main(descriptor: int, parent: int, ordinal: int) -> None:
     from lightwell.engines.duties import Duties
 
     listen()
-    duties = Duties(
-        tell=lambda event: _send(pipe, ("event", event)),
-        saved=lambda facts: _send(pipe, ("segment", facts)),
-        failed=lambda error: _send(pipe, ("error", error, _traceback(error))),
-        cache=cache,
-    )
+
+    def begun() -> Duties:
+        return Duties(
+            tell=lambda event: _send(pipe, ("event", event)),
+            saved=lambda facts: _send(pipe, ("segment", facts)),
+            failed=lambda error: _send(pipe, ("error", error, _traceback(error))),
+            cache=cache,
+        )
+
+    duties = begun()
     held: list[int] = []
     while True:
         try:
@@ -160,6 +164,12 @@ def main(descriptor: int, parent: int, ordinal: int) -> None:
             if command == "hold":
                 # Locks of the job: open here, they stay the job's while this process lives.
                 held += [recv_handle(pipe) for _ in range(arguments[0])]
+                continue
+            if command == "release":
+                while held:
+                    os.close(held.pop())
+                duties = begun()
+                _send(pipe, ("done", None))
                 continue
         except (EOFError, OSError):
             return

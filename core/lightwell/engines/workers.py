@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 from lightwell.engines.blame import may_go_on, said
 from lightwell.engines.environment import platform_wanted, xla_flags
-from lightwell.engines.standby import refill, take_ready
+from lightwell.engines.standby import give_back, refill, take_ready
 from lightwell.errors import Interrupted, LightwellError, MemoryShortage, WorkerError
 
 __all__ = ["Worker", "Workers", "worker_environment"]
@@ -43,6 +43,8 @@ class Worker:
         self.doing: str | None = None
         self.unsaved = 0
         self.ordinal = ordinal
+        self.birth: Any = None
+        """What it was born with, if it waited for a job (see `standby`)."""
         self._about = ""
         command = [sys.executable, "-m", "lightwell.engines.worker"]
         self.process = subprocess.Popen(
@@ -166,7 +168,8 @@ class Workers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.members = [m for m in self.members if kind is not None or not give_back(m)]
         while self.members:
             self.dismiss(self.members[-1])
         refill()

@@ -41,14 +41,29 @@ def staff(cache: Path | None = None, descriptors: tuple[int, ...] = ()) -> Worke
     return Workers(lambda event: None, Event(), descriptors, cache)
 
 
-def test_a_job_takes_the_worker_that_waits_and_another_follows() -> None:
+def test_a_job_takes_the_worker_that_waits_and_gives_it_back(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
     standby.keep_ready(None)
     first = waiting()
-    with staff() as workers:
+    lock = JobLock(path).__enter__()
+    with staff(descriptors=(lock.descriptor,)) as workers:
         assert workers.call("ready")["peak"] > 0
         assert [member.process.pid for member in workers.members] == [first]
         assert workers.hire().process.pid != first
+        os.close(lock.descriptor)
+        assert is_locked(path)
+    assert waiting() == first
+    assert not is_locked(path)
+
+
+def test_after_a_job_that_failed_another_worker_waits() -> None:
+    standby.keep_ready(None)
+    first = waiting()
+    with pytest.raises(AttributeError, match="unheard"), staff() as workers:
+        workers.call("unheard")
     assert waiting() != first
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
 
 
 def test_one_that_was_born_otherwise_is_sent_away(
@@ -98,9 +113,11 @@ def test_it_holds_the_lock_of_the_job_as_long_as_it_lives(tmp_path: Path) -> Non
 def test_the_bits_are_those_of_a_worker_of_its_own(tmp_path: Path) -> None:
     plain = runs.run("volume", tmp_path / "plain", sources={"data": runs.scan()})
     standby.keep_ready(None)
-    waiting()
-    found = runs.run("volume", tmp_path / "ready", sources={"data": runs.scan()})
-    assert found.output.digest == plain.output.digest
+    first = waiting()
+    for name in ("ready", "again"):
+        found = runs.run("volume", tmp_path / name, sources={"data": runs.scan()})
+        assert found.output.digest == plain.output.digest
+        assert waiting() == first
     assert not runs.leftovers(tmp_path)
 
 
