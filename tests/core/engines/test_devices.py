@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lightwell.engines.environment import environment
-from lightwell.engines.workers import _environment
+from lightwell.engines.workers import worker_environment
 
 TWO = """
 import json, sys
@@ -29,7 +29,7 @@ def test_tiles_of_a_worker_go_to_its_device(ordinal: int, device: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", TWO, str(ordinal)],
         env={
-            **_environment(),
+            **worker_environment(),
             "XLA_FLAGS": flags,
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         },
@@ -45,18 +45,18 @@ def test_memory_of_a_device_is_asked_for_unless_its_owner_wants_it_grabbed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
-    assert _environment()["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert worker_environment()["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
-    assert _environment()["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
+    assert worker_environment()["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
 
 
 def test_the_platform_is_asked_for_by_name_and_is_part_of_every_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    assert _environment()["JAX_PLATFORMS"] == "cpu"
+    assert worker_environment()["JAX_PLATFORMS"] == "cpu"
     monkeypatch.setenv("LIGHTWELL_PLATFORM", "cuda")
-    assert _environment()["JAX_PLATFORMS"] == "cuda"
+    assert worker_environment()["JAX_PLATFORMS"] == "cuda"
     environment.cache_clear()
     try:
         assert environment()["platform"] == "cuda"

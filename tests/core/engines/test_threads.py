@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import runs
 
-from lightwell.engines.workers import Worker, Workers, _environment
+from lightwell.engines.workers import Worker, Workers, worker_environment
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="needs processor affinity"
@@ -46,7 +46,7 @@ print(json.dumps([digest.hexdigest(), threads.count("tf_XLAEigen"), sorted(affin
 
 
 def canary(cores: int, how: str) -> Any:
-    kept = _environment() if how == "pinned" else dict(os.environ)
+    kept = worker_environment() if how == "pinned" else dict(os.environ)
     done = subprocess.run(
         [sys.executable, "-c", CANARY, str(cores), how],
         env={**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -77,8 +77,8 @@ def test_pinning_is_what_does_it() -> None:
 def test_the_affinity_alone_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
     # NPROC is for XLA's own tests and may go; then this still holds.
     monkeypatch.delenv("NPROC", raising=False)
-    kept = {name: text for name, text in _environment().items() if name != "NPROC"}
-    monkeypatch.setattr(sys.modules[__name__], "_environment", lambda: kept)
+    kept = {name: text for name, text in worker_environment().items() if name != "NPROC"}
+    monkeypatch.setattr(sys.modules[__name__], "worker_environment", lambda: kept)
     assert canary(0, "pinned")[1] == 1
 
 
@@ -98,7 +98,7 @@ def test_a_worker_gets_no_settings_that_change_bits(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("JAX_DISABLE_JIT", "1")
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "8")
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4 --xla_dump_to=/tmp/x")
-    found = _environment()
+    found = worker_environment()
     assert not {"JAX_ENABLE_X64", "JAX_DISABLE_JIT"} & set(found)
     assert found["OPENBLAS_NUM_THREADS"] == found["NPROC"] == "1"
     assert found["XLA_FLAGS"] == "--xla_dump_to=/tmp/x"
