@@ -68,9 +68,7 @@ def take_ready(cache: Path | None) -> "Worker | None":
 
 def give_back(worker: "Worker") -> bool:
     """Have a worker that was taken, and has nothing to do, wait again; False if it cannot."""
-    with _guard:
-        is_wanted = bool(_wanted) and not _waiting
-    if worker.birth is None or worker.busy or not is_wanted:
+    if worker.birth is None or worker.busy:
         return False
     try:
         worker.ask("release")
@@ -80,6 +78,8 @@ def give_back(worker: "Worker") -> bool:
     back: Future[Worker] = Future()
     back.set_result(worker)
     with _guard:
+        if not _wanted or _waiting:
+            return False
         _waiting.append((worker.birth, back))
     return True
 

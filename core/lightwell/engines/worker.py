@@ -143,8 +143,8 @@ def main(descriptor: int, parent: int, ordinal: int) -> None:
         return
     single_thread(cache, ordinal)
     # Loaded now: amid a slab there may be no memory for it, and then it counts as the slab's.
-    import lightwell.hdf5  # noqa: F401
     from lightwell.engines.duties import Duties
+    from lightwell.hdf5 import release
 
     listen()
 
@@ -166,9 +166,11 @@ def main(descriptor: int, parent: int, ordinal: int) -> None:
                 held += [recv_handle(pipe) for _ in range(arguments[0])]
                 continue
             if command == "release":
+                duties = begun()
+                # Open files would keep others from writing them while this one waits.
+                release()
                 while held:
                     os.close(held.pop())
-                duties = begun()
                 _send(pipe, ("done", None))
                 continue
         except (EOFError, OSError):

@@ -10,14 +10,16 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import h5py
 import pytest
 import runs
 
-from lightwell.engines import standby
+from lightwell.engines import Source, standby
 from lightwell.engines.lock import JobLock, is_locked
 from lightwell.engines.workers import Workers
+from lightwell.hdf5 import Hdf5Array
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks cannot be handed over")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +121,21 @@ def test_the_bits_are_those_of_a_worker_of_its_own(tmp_path: Path) -> None:
         assert found.output.digest == plain.output.digest
         assert waiting() == first
     assert not runs.leftovers(tmp_path)
+
+
+def test_it_keeps_no_file_of_the_job_open(tmp_path: Path) -> None:
+    scan = runs.scan()
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        file["frames"] = scan.arrays["frames"].read()
+    arrays = {**scan.arrays, "frames": Hdf5Array.find(path, "frames")}
+    standby.keep_ready(None)
+    worker = waiting()
+    runs.run("volume", tmp_path / "job", sources={"data": Source(scan.product, arrays)})
+    assert waiting() == worker
+    links = [str(link.readlink()) for link in Path(f"/proc/{worker}/fd").iterdir()]
+    assert links
+    assert not [link for link in links if link.startswith(str(tmp_path))]
 
 
 def test_it_ends_with_the_process_it_waits_for(tmp_path: Path) -> None:
