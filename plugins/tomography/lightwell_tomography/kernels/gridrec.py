@@ -2,11 +2,15 @@
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from lightwell_numerics.gather_sums import gather_plain, gather_weighted
 from lightwell_tomography.kernels.gridrec_plan import GridrecPlan, gridrec_plan
 
 __all__ = ["GridrecPlan", "circular_mask", "gridrec_plan", "reconstruct"]
+
+_ANGLES = 16
+"""Angles a processor transforms at once, in its cache; the bits do not depend on it."""
 
 
 def reconstruct(sinograms: jax.Array, plan: GridrecPlan) -> jax.Array:
@@ -46,13 +50,25 @@ def circular_mask(slices: jax.Array, radius: float, outside: float = 0.0) -> jax
 
 def _weighted_spectra(sinograms: jax.Array, plan: GridrecPlan) -> jax.Array:
     """Filtered spectra as vectors (angle x frequency, real rows then imaginary rows)."""
-    frequencies = plan.coefficients.shape[1]
-    spectra = jnp.fft.rfft(sinograms, n=2 * (frequencies - 1))
-    spectra = spectra * jnp.asarray(plan.coefficients)[:, None, :]
-    side = jnp.asarray(plan.side)[:, None, None]
-    # Rows innermost: one sample of all rows is one contiguous vector to gather.
-    vectors = jnp.concatenate([spectra.real, spectra.imag * side], axis=1)
-    return jnp.swapaxes(vectors, 1, 2).reshape(-1, vectors.shape[1])
+    coefficients, side = jnp.asarray(plan.coefficients), jnp.asarray(plan.side)
+    angles, rows, _ = sinograms.shape
+    frequencies = coefficients.shape[1]
+    block = min(_ANGLES, angles) if jax.default_backend() == "cpu" else angles
+
+    def transformed(n: jax.Array, vectors: jax.Array) -> jax.Array:
+        # The last block begins early rather than being shorter: angles do not know each other.
+        first = jnp.minimum(n * block, angles - block)
+        part = lax.dynamic_slice_in_dim(sinograms, first, block)
+        factors = lax.dynamic_slice_in_dim(coefficients, first, block)
+        signs = lax.dynamic_slice_in_dim(side, first, block)
+        spectra = jnp.fft.rfft(part, n=2 * (frequencies - 1)) * factors[:, None, :]
+        found = jnp.concatenate([spectra.real, spectra.imag * signs[:, None, None]], axis=1)
+        # Rows innermost: one sample of all rows is one contiguous vector to gather.
+        return lax.dynamic_update_slice_in_dim(vectors, jnp.swapaxes(found, 1, 2), first, 0)
+
+    vectors = jnp.zeros((angles, frequencies, 2 * rows), jnp.float32)
+    found = lax.fori_loop(0, -(-angles // block), transformed, vectors)
+    return found.reshape(-1, 2 * rows)
 
 
 def _gridded(spectra: jax.Array, plan: GridrecPlan) -> jax.Array:
@@ -68,10 +84,10 @@ def _gridded(spectra: jax.Array, plan: GridrecPlan) -> jax.Array:
     margin = plan.mirror.shape[1] // 2
     right = half_plane.shape[2] - margin
     # Two updates in place; adding a padded array would cost a pass over the whole half plane.
-    half_plane = jax.lax.dynamic_update_slice(
+    half_plane = lax.dynamic_update_slice(
         half_plane, half_plane[:, :, :margin] + strips[:, :, :margin], (0, 0, 0)
     )
-    return jax.lax.dynamic_update_slice(
+    return lax.dynamic_update_slice(
         half_plane, half_plane[:, :, right:] + strips[:, :, margin:], (0, 0, right)
     )
 
@@ -79,4 +95,4 @@ def _gridded(spectra: jax.Array, plan: GridrecPlan) -> jax.Array:
 def _rows_outermost(sums: jax.Array, node: jax.Array) -> jax.Array:
     rows = sums.shape[1] // 2
     vectors = sums.at[node].get(mode="promise_in_bounds", wrap_negative_indices=False)
-    return jnp.moveaxis(jax.lax.complex(vectors[..., :rows], vectors[..., rows:]), -1, 0)
+    return jnp.moveaxis(lax.complex(vectors[..., :rows], vectors[..., rows:]), -1, 0)
