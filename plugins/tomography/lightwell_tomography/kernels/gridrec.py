@@ -67,7 +67,7 @@ def _weighted_spectra(sinograms: jax.Array, plan: GridrecPlan) -> jax.Array:
         return lax.dynamic_update_slice_in_dim(vectors, jnp.swapaxes(found, 1, 2), first, 0)
 
     vectors = jnp.zeros((angles, frequencies, 2 * rows), jnp.float32)
-    found = lax.fori_loop(0, -(-angles // block), transformed, vectors)
+    found: jax.Array = lax.fori_loop(0, -(-angles // block), transformed, vectors)
     return found.reshape(-1, 2 * rows)
 
 
