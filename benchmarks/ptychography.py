@@ -167,20 +167,20 @@ class Course:
 
 
 def race(known: Known, makers: dict[str, Maker], limit: float, most: int) -> dict[str, Course]:
-    """Let contenders take turns, a few epochs each, until all are at the last target or late."""
+    """Let contenders take turns, whoever has had less time, until all are at the last target.
+
+    limit : seconds for each, most : epochs.
+    """
     courses = {name: Course(ready(maker, known.task)) for name, maker in makers.items()}
-    start = time.perf_counter()
-    while time.perf_counter() - start < limit:
+    while True:
         going = [
             one
             for one in courses.values()
-            if one.epochs < most and one.reached(TARGETS[-1]) is None
+            if one.epochs < most and one.seconds < limit and one.reached(TARGETS[-1]) is None
         ]
         if not going:
-            break
-        for one in going:
-            one.go_on(2, known)
-    return courses
+            return courses
+        min(going, key=lambda one: one.seconds).go_on(2, known)
 
 
 def say_race(courses: dict[str, Course], ours: str) -> None:
@@ -325,7 +325,7 @@ def main() -> None:
     parser.add_argument("--peer", default="", help="setting of pty-chi, in place of tuning")
     parser.add_argument("--epochs", type=int, default=15, help="of every setting, while tuning")
     parser.add_argument("--seconds", type=float, default=30.0, help="for everybody, at equal time")
-    parser.add_argument("--limit", type=float, default=240.0, help="seconds of one race")
+    parser.add_argument("--limit", type=float, default=150.0, help="seconds of one race, for each")
     parser.add_argument("--data", default=os.environ.get("LIGHTWELL_DATA", "../shared/data"))
     given = parser.parse_args()
     parts = given.parts.split(",")
