@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
@@ -132,21 +133,44 @@ def forget_peak() -> None:
 
 def main(descriptor: int, parent: int, ordinal: int) -> None:
     """Answer commands until the pipe closes."""
-    die_with_parent(parent)
-    # The supervisor decides: a signal to the group reaches it too, and it ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pipe = Connection(descriptor)
     try:
+        die_with_parent(parent)
+        # The supervisor decides: a signal to the group reaches it too, and it ends its workers.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         sys.path[:], cache = pipe.recv()
-    except (EOFError, OSError):
+        single_thread(cache, ordinal)
+        # Loaded now: amid a slab there may be no memory for it, and then it counts as the slab's.
+        import_module("lightwell.engines.duties")
+        import_module("lightwell.hdf5")
+        listen()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
         return
-    single_thread(cache, ordinal)
-    # Loaded now: amid a slab there may be no memory for it, and then it counts as the slab's.
+    except Exception as error:
+        # The answer to whatever it is asked first.
+        _send(pipe, ("error", _not_begun(error), traceback.format_exc()))
+        return
+    _serve(pipe, cache)
+
+
+def _not_begun(error: Exception) -> LightwellError:
+    """Why the worker could not start, as a sentence."""
+    # Python itself says SystemError where its C code was not told that memory was short.
+    if isinstance(error, SystemError) or tells_of_shortage(error):
+        return MemoryShortage(
+            "a worker had not the memory to start",
+            remedy="run it again, it resumes; fewer workers leave more room for each",
+        )
+    return LightwellError(
+        f"a worker could not start ({type(error).__name__}: {error})",
+        remedy="install lightwell again: what it needs cannot be imported",
+    )
+
+
+def _serve(pipe: Connection, cache: Path | None) -> None:
     from lightwell.engines.duties import Duties
     from lightwell.hdf5 import release
-
-    listen()
 
     def begun() -> Duties:
         return Duties(

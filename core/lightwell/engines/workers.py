@@ -46,6 +46,7 @@ class Worker:
         self.birth: Any = None
         """What it was born with, if it waited for a job (see `standby`)."""
         self._about = ""
+        self._heard = False
         command = [sys.executable, "-m", "lightwell.engines.worker"]
         self.process = subprocess.Popen(
             [*command, str(theirs.fileno()), str(os.getpid()), str(ordinal)],
@@ -108,6 +109,7 @@ class Worker:
             kind, *content = pickle.loads(self.pipe.recv_bytes())  # noqa: S301  (our own pipe)
         except (EOFError, OSError) as gone:
             raise self.died() from gone
+        self._heard = True
         if kind == "event":
             return kind, content[0]
         if kind == "segment":
@@ -130,13 +132,19 @@ class Worker:
             status = self.process.wait()
         during = f"during {self._about}" if self.busy else "before it was asked for anything"
         again = "run the same command again, it resumes"
-        kind: type[WorkerError] = MemoryShortage if -status in _SHORTAGE else WorkerError
+        # Python's own failures come as messages: only a library that got no memory just exits.
+        unstarted = status > 0 and not self._heard
+        is_short = unstarted or -status in _SHORTAGE
+        kind: type[WorkerError] = MemoryShortage if is_short else WorkerError
         if status == -signal.SIGKILL:
             cause = "was killed (SIGKILL, often because the machine ran out of memory)"
             remedy = f"{again}; give a smaller --memory than the machine has"
         elif status < 0:
             cause = f"crashed ({_signal_name(-status)})"
             remedy = f"{again}; if it crashes there each time, a compiled library of a step does it"
+        elif unstarted:
+            cause = f"ended with status {status}, most likely for want of memory,"
+            remedy = f"{again}; fewer workers leave more room for each"
         else:
             cause = f"ended with status {status}"
             remedy = f"{again}; its own message stands above"

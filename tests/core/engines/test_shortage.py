@@ -1,5 +1,6 @@
 """Short of memory, a job goes on with smaller slabs and the same tiles, and ends with its bits."""
 
+import sys
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import runs
 
 from lightwell.engines.workers import Workers
-from lightwell.errors import MemoryShortage
+from lightwell.errors import LightwellError, MemoryShortage
 
 COUNT = 24
 
@@ -60,3 +61,32 @@ def test_a_worker_without_memory_for_the_recipe_is_short_of_memory(tmp_path: Pat
         pytest.raises(MemoryShortage, match="when it loaded the recipe"),
     ):
         workers.call("section", 0, TooLarge())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process")
+@pytest.mark.parametrize("megabytes", [60, 120, 250, 400, 700, 900])
+def test_a_worker_without_memory_to_start_is_short_of_memory(
+    megabytes: int, tmp_path: Path
+) -> None:
+    import resource
+
+    with Workers(lambda event: None, Event(), cache=tmp_path) as workers:
+        process = workers.hire().process
+        limit = (megabytes << 20, resource.RLIM_INFINITY)
+        resource.prlimit(process.pid, resource.RLIMIT_AS, limit)
+        with pytest.raises(MemoryShortage) as error:
+            workers.call("ready")
+    assert error.value.exit_status == 75
+
+
+def test_a_worker_that_cannot_be_loaded_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jax.py").write_text("raise ImportError('made for another machine')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with (
+        Workers(lambda event: None, Event(), cache=tmp_path) as workers,
+        pytest.raises(LightwellError, match=r"could not start \(ImportError: made for") as error,
+    ):
+        workers.call("ready")
+    assert error.value.exit_status == 1
