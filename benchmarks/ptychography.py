@@ -1,10 +1,11 @@
-"""Ptychography next to pty-chi: time to equal object error, three modes, resolution of a real scan.
+"""Ptychography next to pty-chi: time to equal object error, three modes, positions, a real scan.
 
 Two cores, contenders alternating in one run, from one guess. Positions are fractions of a pixel, as
 a stage gives them. Pty-chi is tuned first, by a grid over algorithm, batch and step; the best goes
 on. Compiling is not timed, on either side.
 
-    taskset -c 0,1 python benchmarks/ptychography.py [--parts tune,time,modes,star] [--side 128]
+    taskset -c 0,1 python benchmarks/ptychography.py [--side 128]
+        [--parts tune,time,modes,moved,star]
 """
 
 import argparse
@@ -42,6 +43,7 @@ from lightwell_ptychography.judgement import (
 from lightwell_ptychography.phantoms import aperture_modes
 from lightwell_ptychography.problem import Patterns
 from lightwell_ptychography.propagators import FarField
+from lightwell_ptychography.scan_drift import without_stretch
 from lightwell_ptychography.simulate import ptychography, truth_of
 from lightwell_ptychography.start import first_guess
 
@@ -64,9 +66,9 @@ class Known:
         )
 
 
-def simulated(side: int, modes: int, folder: Path) -> Known:
+def simulated(side: int, modes: int, folder: Path, **further: float) -> Known:
     """A scan; all begin at a blank object and a probe whose defocus is wrong."""
-    given = {"frame": side, "positions": POSITIONS, "photons": PHOTONS, "modes": modes}
+    given = {"frame": side, "positions": POSITIONS, "photons": PHOTONS, "modes": modes, **further}
     made = ptychography.run(folder / f"{side}-{modes}.cxi", given)
     true = truth_of(made.truth)
     with h5py.File(made.path) as file:
@@ -77,7 +79,7 @@ def simulated(side: int, modes: int, folder: Path) -> Known:
     )
     probe = (start * np.sqrt(frames.sum(axis=(1, 2)).mean())).astype(np.complex64)
     alive = np.ones((side, side), bool)
-    return Known(Task(frames, alive, true["positions"], probe, whole=False), true)
+    return Known(Task(frames, alive, true["positions_told"], probe, whole=False), true)
 
 
 def siemens_star(folder: Path) -> Task:
@@ -280,6 +282,27 @@ def equal_time(known: Known, makers: dict[str, Maker], seconds: float) -> None:
         )
 
 
+def moved(known: Known, epochs: int) -> None:
+    """How far refined positions are from where the light was, of the median frame."""
+    contender, told = Lightwell(known.task, positions_from=3), known.task.positions
+    lit = known.true["positions"]
+    print(f"  told: {_median_miss(told, lit):.2f} pixels")
+    for done in range(epochs // 3, epochs + 1, epochs // 3):
+        contender.run(epochs // 3)
+        found = contender.positions()
+        held = np.asarray(without_stretch(jnp.asarray(found - found.mean(0)), jnp.asarray(lit)))
+        print(
+            f"  after {done} epochs: {_median_miss(found, lit):.3f} pixels, without what stretches "
+            f"or turns the scan {_median_miss(held, lit):.3f}; "
+            f"object error {known.error(contender):.4f}"
+        )
+
+
+def _median_miss(positions: Any, lit: Any) -> float:
+    away = positions - lit
+    return float(np.median(np.linalg.norm(away - away.mean(axis=0), axis=1)))
+
+
 def star(task: Task, makers: dict[str, Maker], seconds: float, region: Any) -> None:
     """Ring correlation of two halves, each reconstructed for so long."""
     objects: dict[str, list[Any]] = {name: [] for name in makers}
@@ -320,7 +343,7 @@ def star_region(task: Task) -> Callable[[Any], Any]:
 def main() -> None:
     """Print everything."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", default="tune,time,modes,star")
+    parser.add_argument("--parts", default="tune,time,modes,moved,star")
     parser.add_argument("--side", type=int, nargs="*", default=[128, 256])
     parser.add_argument("--peer", default="", help="setting of pty-chi, in place of tuning")
     parser.add_argument("--epochs", type=int, default=15, help="of every setting, while tuning")
@@ -359,6 +382,10 @@ def run_parts(parts: list[str], given: argparse.Namespace, folder: Path) -> None
             print(f"\n{side} x {side}, {modes} modes: {given.seconds:.0f} s for everybody")
             with tempfile.TemporaryDirectory() as inner:
                 equal_time(simulated(side, modes, Path(inner)), makers, given.seconds)
+    if "moved" in parts:
+        print("\n128 x 128, 1 mode: positions told wrong by up to 3 pixels in each direction")
+        with tempfile.TemporaryDirectory() as inner:
+            moved(simulated(128, 1, Path(inner), position_error=3.0), 90)
     if "star" in parts:
         print(f"\nSiemens star: {given.seconds:.0f} s for everybody and every half of the frames")
         task = siemens_star(Path(given.data))

@@ -105,6 +105,10 @@ class Lightwell:
         """The probe so far."""
         return np.asarray(self._engine.finish(self._state).probe)
 
+    def positions(self) -> Any:
+        """The positions so far, as the task counts them: (frame, 2)."""
+        return np.asarray(self._engine.finish(self._state).positions) - 2
+
 
 class PtyChi:
     """Pty-chi: LSQ-ML or rPIE."""

@@ -53,7 +53,8 @@ class RPIEOptions:
     background     : estimate the counts that are in every frame
     fluctuation    : estimate the intensity of every frame
     constraints    : applied after every epoch, see `lightwell_ptychography.constraints`
-    chunk          : frames worked on at once; None: as many as stay in the processor's cache
+    chunk          : frames worked on at once; None: as many as stay in the processor's cache, and
+                     no more than the first groups have
     groups         : (first epoch, frames that share an update) in rising order: small groups start
                      fast, large ones end with less noise
     subpixel       : move the probe by fractions of a pixel; without, positions are rounded
@@ -75,7 +76,7 @@ class RPIEOptions:
     fluctuation: bool = False
     constraints: tuple[Constraint, ...] = ()
     chunk: int | None = None
-    groups: tuple[tuple[int, int], ...] = ((0, 8), (10, 40), (30, 100))
+    groups: tuple[tuple[int, int], ...] = ((0, 4), (16, 40), (30, 100))
     subpixel: bool = True
     seed: int = 0
 
@@ -160,7 +161,7 @@ def absorb(
     patterns : of the tile alone; its positions are not looked at, the state's are
     indices  : (frame,) int32, of these frames in the whole data set
     """
-    chunk = options.chunk or cached_frames(state.probe.shape)
+    chunk = options.chunk or min(cached_frames(state.probe.shape), options.groups[0][1])
     order, weights = chunk_order(patterns.count, chunk, options.seed, iteration, indices[0])
     shared = _group_chunks(options.groups, chunk, iteration)
     chunks = order.shape[0]
