@@ -20,9 +20,9 @@ bound is compared with was measured in the same run:
 
 Then some tiles of three widths (memory foreseen and time foretold beside what came), and one slice
 of a scan of the same size that lies contiguous, its axis given: by a command that
-starts with nothing kept on disk, by one that finds tables and programs there (20 s), and once more
-in the same process (3 s), which keeps a worker ready, reading less than 2 % of the bytes: after
-some seconds and at once, since a virtual machine may have to ask its host for the memory again.
+starts with nothing kept on disk, by one that finds tables and programs there (20 s), reading less
+than 2 % of the bytes, and by further ones of a process that keeps a worker ready (3 s): after some
+seconds and at once, since a virtual machine may have to ask its host for the memory again.
 
 Room is needed for the scan (about 0.7 of its logical size) and for the larger of scratch and
 result (each the logical size times the share of --slices): scratch is given back as the result

@@ -290,7 +290,7 @@ def moved(known: Known, epochs: int) -> None:
     for done in range(epochs // 3, epochs + 1, epochs // 3):
         contender.run(epochs // 3)
         found = contender.positions()
-        held = np.asarray(without_stretch(jnp.asarray(found - found.mean(0)), jnp.asarray(lit)))
+        held = np.asarray(without_stretch(jnp.asarray(found), jnp.asarray(lit)))
         print(
             f"  after {done} epochs: {_median_miss(found, lit):.3f} pixels, without what stretches "
             f"or turns the scan {_median_miss(held, lit):.3f}; "

@@ -139,14 +139,15 @@ def main(descriptor: int, parent: int, ordinal: int) -> None:
         # The supervisor decides: a signal to the group reaches it too, and it ends its workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        sys.path[:], cache = pipe.recv()
+        try:
+            sys.path[:], cache = pipe.recv()
+        except (EOFError, OSError):
+            return
         single_thread(cache, ordinal)
         # Loaded now: amid a slab there may be no memory for it, and then it counts as the slab's.
         import_module("lightwell.engines.duties")
         import_module("lightwell.hdf5")
         listen()
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
     except Exception as error:
         # The answer to whatever it is asked first.
         _send(pipe, ("error", _not_begun(error), traceback.format_exc()))
@@ -163,8 +164,9 @@ def _not_begun(error: Exception) -> LightwellError:
             remedy="run it again, it resumes; fewer workers leave more room for each",
         )
     return LightwellError(
-        f"a worker could not start ({type(error).__name__}: {error})",
-        remedy="install lightwell again: what it needs cannot be imported",
+        f"a worker could not start ({type(error).__name__}: {str(error) or 'no message'})",
+        remedy="look at LIGHTWELL_PLATFORM and XLA_FLAGS, by which it chose where to compute; "
+        "if `python -c 'import jax; jax.devices()'` fails too, install lightwell again",
     )
 
 
