@@ -6,8 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.sharding import AxisType, PartitionSpec
 
+from lightwell_ptychography.devices import shared_out
 from lightwell_ptychography.exit_waves import illuminate, intensity
 from lightwell_ptychography.likelihood import Likelihood, judge, loss
 from lightwell_ptychography.ordering import cached_frames
@@ -19,7 +19,6 @@ __all__ = [
     "Valued",
     "in_chunks",
     "modelled_counts",
-    "on_devices",
     "value_and_gradient",
 ]
 
@@ -87,12 +86,39 @@ def value_and_gradient(
     order: Array,
     weights: Array,
     indices: Array | None = None,
+    *,
+    devices: int = 1,
 ) -> Valued:
-    """Loss over frames and its gradient, chunk by chunk, on one device.
+    """Loss over frames and its gradient, chunk by chunk, the chunks shared out among devices.
 
     order, weights : (chunk, frame), of frames in patterns; see `in_chunks`
     indices        : (frame,) int32, of patterns' frames in the data set, where it is a tile
+    devices        : each holds all of the patterns, and works on some
+
+    Errors: ParameterError where there are not so many devices.
     """
+    missing = -order.shape[0] % devices
+    order = jnp.pad(order, ((0, missing), (0, 0)))
+    weights = jnp.pad(weights, ((0, missing), (0, 0)))
+    where = jnp.arange(patterns.count) if indices is None else indices
+
+    def work(
+        whole: tuple[Reconstruction, Patterns, Array], chunks: tuple[Array, Array]
+    ) -> tuple[Valued, tuple[()]]:
+        return _ascended(*whole, model, *chunks), ()
+
+    return shared_out(devices, work, (found, patterns, where), (order, weights))[0]
+
+
+def _ascended(
+    found: Reconstruction,
+    patterns: Patterns,
+    indices: Array,
+    model: Model,
+    order: Array,
+    weights: Array,
+) -> Valued:
+    """Loss over frames and its steepest ascent, on one device."""
 
     def chunk_loss(
         found: Reconstruction, members: Array, weight: Array
@@ -100,8 +126,7 @@ def value_and_gradient(
         frames = patterns.frames[members]
         measured, alive = amplitudes(frames, patterns.mask, patterns.unit)
         alive = alive * weight[:, None, None]
-        where = members if indices is None else indices[members]
-        counts = modelled_counts(found, where, model)
+        counts = modelled_counts(found, indices[members], model)
         judged = judge(lax.stop_gradient(counts), measured, alive)
         value = loss(counts, measured, alive, model.likelihood)
         return value, (judged.residual.sum(), judged.power.sum())
@@ -120,40 +145,3 @@ def value_and_gradient(
     total, _ = lax.scan(one, none, (order, weights))
     # The derivative of JAX is the conjugate of the steepest ascent.
     return total._replace(gradient=jax.tree.map(jnp.conj, total.gradient))
-
-
-def on_devices(
-    count: int,
-    found: Reconstruction,
-    patterns: Patterns,
-    model: Model,
-    order: Array,
-    weights: Array,
-) -> Valued:
-    """The same, the chunks shared out among devices: every one holds all frames, and works on some.
-
-    Raises ValueError where there are not so many devices.
-    """
-    if count == 1:
-        return value_and_gradient(found, patterns, model, order, weights)
-    if count > jax.device_count():
-        raise ValueError(f"{count} devices are asked for, and there are {jax.device_count()}")
-    mesh = jax.make_mesh((count,), ("device",), axis_types=(AxisType.Auto,))
-    missing = -order.shape[0] % count
-    order = jnp.pad(order, ((0, missing), (0, 0)))
-    weights = jnp.pad(weights, ((0, missing), (0, 0)))
-
-    def part(found: Reconstruction, patterns: Patterns, order: Array, weights: Array) -> Valued:
-        valued = value_and_gradient(found, patterns, model, order, weights)
-        summed: Valued = jax.tree.map(lambda leaf: lax.psum(leaf, "device"), valued)
-        return summed
-
-    everywhere, shared = PartitionSpec(), PartitionSpec("device")
-    total: Valued = jax.shard_map(
-        part,
-        mesh=mesh,
-        in_specs=(everywhere, everywhere, shared, shared),
-        out_specs=everywhere,
-        check_vma=False,
-    )(found, patterns, order, weights)
-    return total

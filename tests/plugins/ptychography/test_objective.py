@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lightwell_ptychography.objective import Model, in_chunks, on_devices
+from lightwell.errors import ParameterError
+from lightwell_ptychography.objective import Model, in_chunks, value_and_gradient
 from lightwell_ptychography.problem import Patterns, Reconstruction
 
 
@@ -27,8 +28,8 @@ def problem():
 def compare():
     found, patterns = problem()
     order = in_chunks(11, (2, 8, 8), 4)
-    one = on_devices(1, found, patterns, Model(), *order)
-    two = on_devices(2, found, patterns, Model(), *order)
+    one = value_and_gradient(found, patterns, Model(), *order)
+    two = value_and_gradient(found, patterns, Model(), *order, devices=2)
     for alone, shared in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         scale = float(jnp.abs(alone).max())
         np.testing.assert_allclose(alone, shared, rtol=1e-4, atol=1e-5 * scale)
@@ -48,8 +49,9 @@ def test_two_devices_find_the_loss_and_gradient_of_one():
 
 def test_more_devices_than_there_are_is_an_error():
     found, patterns = problem()
-    with pytest.raises(ValueError, match="1000 devices are asked for"):
-        on_devices(1000, found, patterns, Model(), *in_chunks(11, (2, 8, 8)))
+    order = in_chunks(11, (2, 8, 8))
+    with pytest.raises(ParameterError, match="1000 devices are asked for"):
+        value_and_gradient(found, patterns, Model(), *order, devices=1000)
 
 
 if __name__ == "__main__":

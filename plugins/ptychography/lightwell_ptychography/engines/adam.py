@@ -33,6 +33,7 @@ class AdamOptions:
     first_memory, second_memory : Adam's β1 and β2
     group         : frames that share a step
     constraints   : applied after every epoch
+    devices       : among which the frames of a group are shared out
     chunk         : frames worked on at once; None: as many as stay in the processor's cache
     seed          : of the order of the frames
     """
@@ -48,6 +49,7 @@ class AdamOptions:
     second_memory: float = 0.99
     group: int = 16
     constraints: tuple[Constraint, ...] = ()
+    devices: int = 1
     chunk: int | None = None
     seed: int = 0
 
@@ -109,7 +111,9 @@ def absorb(
     shape = (-1, per_group, chunk)
 
     def group(state: State, xs: tuple[Array, Array]) -> tuple[State, None]:
-        valued = value_and_gradient(state.found, patterns, options.model, *xs, indices)
+        valued = value_and_gradient(
+            state.found, patterns, options.model, *xs, indices, devices=options.devices
+        )
         stepped = _stepped(state, valued.gradient, iteration, options)
         return dataclasses.replace(
             stepped,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from lightwell_ptychography.constraints import Constraint, constrained
+from lightwell_ptychography.devices import shared_out
 from lightwell_ptychography.engines.epochs import metrics_of
 from lightwell_ptychography.exit_waves import Illuminated, backpropagate, illuminate, intensity
 from lightwell_ptychography.likelihood import judge
@@ -43,6 +45,7 @@ class DifferenceMapOptions:
     probe_from    : first iteration, from 0, in which the probe is updated
     memory        : iterations over which the result is averaged, since single ones wander
     constraints   : applied after every iteration
+    devices       : among which frames and their waves are shared out
     chunk         : frames worked on at once; None: as many as stay in the processor's cache
     subpixel      : move the probe by fractions of a pixel; without, positions are rounded
     seed          : nothing is random here; all algorithms have one
@@ -55,6 +58,7 @@ class DifferenceMapOptions:
     probe_from: int = 1
     memory: int = 10
     constraints: tuple[Constraint, ...] = ()
+    devices: int = 1
     chunk: int | None = None
     subpixel: bool = True
     seed: int = 0
@@ -65,7 +69,8 @@ class DifferenceMapOptions:
 class State:
     """Exit waves and what they were last explained by.
 
-    waves        : (chunk, frame, mode, y, x) complex64, filled up to whole chunks
+    waves        : (chunk, frame, mode, y, x) complex64, filled up to whole chunks, and to as many
+                   for every device
     object, probe: of the last iteration
     mean_object, mean_probe : averaged over the last iterations, global phase taken out
     """
@@ -85,6 +90,13 @@ class _Chunk(NamedTuple):
     positions: Array
     weights: Array
     watched: Array
+
+
+class _Sums(NamedTuple):
+    """What exit waves ask of object or probe, (slice or mode, y, x), and its weight, (1, y, x)."""
+
+    asked: Array
+    weight: Array
 
 
 def exit_wave_bytes(frames: int, modes: int, frame_shape: tuple[int, int]) -> int:
@@ -134,8 +146,8 @@ def update(
     probe = state.probe
     for n in range(options.overlap_steps):
         if n:
-            object_ = _object_of(waves, probe, object_, chunks, options)
-        newest = _probe_of(waves, object_, probe, chunks, options)
+            object_ = _explaining(_of_object, object_, (waves, chunks), (object_, probe), options)
+        newest = _explaining(_of_probe, probe, (waves, chunks), (object_, probe), options)
         probe = jnp.where(jnp.asarray(iteration) >= options.probe_from, newest, probe)
     found = constrained(Reconstruction(object_, probe, state.positions), options.constraints)
     state = dataclasses.replace(state, waves=waves, object=found.object, probe=found.probe)
@@ -159,11 +171,12 @@ def _chunks(
     options: DifferenceMapOptions,
 ) -> _Chunk:
     size = options.chunk or cached_frames(probe_shape)
-    count = -(-frames // size)
+    filled = -(-frames // size)
+    count = filled + -filled % options.devices
     place = jnp.arange(count * size)
     members = jnp.minimum(place, frames - 1).astype(jnp.int32).reshape(count, size)
     weights = (place < frames).astype(jnp.float32).reshape(count, size)
-    every = min(_WATCHED, count)
+    every = min(_WATCHED, filled)
     watched = jnp.arange(count) % every == jnp.asarray(iteration) % every
     return _Chunk(members, positions[members], weights, watched)
 
@@ -171,46 +184,52 @@ def _chunks(
 def _sweep(
     state: State, patterns: Patterns, chunks: _Chunk, options: DifferenceMapOptions
 ) -> tuple[Array, Array, Array, Array]:
-    """New exit waves, and the object that explains them under the present probe.
+    """New exit waves, the object that explains them under the present probe, parts of the error.
 
     The waves are input and output of one scan, so that they are written where they were read: as
     a carry they would be copied for every chunk.
     """
-    gain = options.propagator.gain(state.probe.shape)
+
+    def work(
+        whole: tuple[Array, Array, Patterns], parts: tuple[_Chunk, Array]
+    ) -> tuple[tuple[_Sums, Array, Array], Array]:
+        object_, probe, patterns = whole
+
+        def one(
+            carry: tuple[_Sums, Array, Array], xs: tuple[_Chunk, Array]
+        ) -> tuple[tuple[_Sums, Array, Array], Array]:
+            sums, residual, power = carry
+            chunk, waves = xs
+            measured, alive = amplitudes(
+                patterns.frames[chunk.members], patterns.mask, patterns.unit
+            )
+            seen = illuminate(object_, probe, chunk.positions, subpixel=options.subpixel)
+            waves = _mapped(seen, waves, measured, alive, options)
+            error = lax.cond(
+                chunk.watched,
+                lambda: _error(seen, measured, alive, chunk.weights, options),
+                lambda: (zero, zero),
+            )
+            sums = _of_object(sums, seen, waves, chunk.weights)
+            return (sums, residual + error[0], power + error[1]), waves
+
+        return lax.scan(one, (_no_sums(object_), zero, zero), parts)
+
     zero = jnp.zeros((), jnp.float32)
-    carry = (
-        jnp.zeros_like(state.object),
-        jnp.zeros(state.object.shape, jnp.float32),
-        zero,
-        zero,
-    )
+    whole = state.object, state.probe, patterns
+    carry, waves = shared_out(options.devices, work, whole, (chunks, state.waves))
+    return waves, _divided(carry[0], state.object, options), *carry[1:]
 
-    def one(
-        carry: tuple[Array, Array, Array, Array], xs: tuple[_Chunk, Array]
-    ) -> tuple[tuple[Array, Array, Array, Array], Array]:
-        numerator, weight, residual, power = carry
-        chunk, waves = xs
-        measured, alive = amplitudes(patterns.frames[chunk.members], patterns.mask, patterns.unit)
-        seen = illuminate(state.object, state.probe, chunk.positions, subpixel=options.subpixel)
-        spectrum = options.propagator.spectrum(2 * seen.exit - waves, seen.ramps)
-        judged = judge(intensity(spectrum) * (1 / gain**2), measured, alive)
-        corrected = options.propagator.exit_wave(spectrum * (judged.ratio[:, None] + 1), seen.ramps)
-        waves = options.beta * (waves + corrected - seen.exit) + (1 - options.beta) * seen.exit
-        weights = chunk.weights[:, None, None]
-        asked = weights * (seen.waves[0].conj() * waves).sum(axis=1)
-        numerator = add_windows(numerator, seen.corners, asked)
-        weight = add_windows(weight, seen.corners, weights * intensity(seen.waves[0]))
-        error = lax.cond(
-            chunk.watched,
-            lambda: _error(seen, measured, alive, chunk.weights, options),
-            lambda: (zero, zero),
-        )
-        residual, power = residual + error[0], power + error[1]
-        return (numerator, weight, residual, power), waves
 
-    carry, waves = lax.scan(one, carry, (chunks, state.waves))
-    numerator, weight, residual, power = carry
-    return waves, _divided(numerator, weight, state.object, options), residual, power
+def _mapped(
+    seen: Illuminated, waves: Array, measured: Array, alive: Array, options: DifferenceMapOptions
+) -> Array:
+    """The waves of a chunk after one iteration: reflected at the overlap, then at the moduli."""
+    gain = options.propagator.gain(measured.shape)
+    spectrum = options.propagator.spectrum(2 * seen.exit - waves, seen.ramps)
+    judged = judge(intensity(spectrum) * (1 / gain**2), measured, alive)
+    corrected = options.propagator.exit_wave(spectrum * (judged.ratio[:, None] + 1), seen.ramps)
+    return options.beta * (waves + corrected - seen.exit) + (1 - options.beta) * seen.exit
 
 
 def _error(
@@ -222,55 +241,58 @@ def _error(
     return (weights * judged.residual).sum(), (weights * judged.power).sum()
 
 
-def _object_of(
-    waves: Array, probe: Array, previous: Array, chunks: _Chunk, options: DifferenceMapOptions
+def _explaining(
+    asked: Callable[[_Sums, Illuminated, Array, Array], _Sums],
+    previous: Array,
+    kept: tuple[Array, _Chunk],
+    present: tuple[Array, Array],
+    options: DifferenceMapOptions,
 ) -> Array:
-    """The object (1, y, x) that explains exit waves best under a probe."""
+    """The object or the probe that explains exit waves best, the other being as it is.
 
-    def one(
-        carry: tuple[Array, Array], xs: tuple[_Chunk, Array]
-    ) -> tuple[tuple[Array, Array], None]:
-        numerator, weight = carry
-        chunk, psi = xs
-        seen = illuminate(previous, probe, chunk.positions, subpixel=options.subpixel)
-        weights = chunk.weights[:, None, None]
-        asked = weights * (seen.waves[0].conj() * psi).sum(axis=1)
-        numerator = add_windows(numerator, seen.corners, asked)
-        weight = add_windows(weight, seen.corners, weights * intensity(seen.waves[0]))
-        return (numerator, weight), None
+    asked : `_of_object` or `_of_probe`; previous : which of the two is sought, as it is;
+    kept : waves and chunks; present : object and probe.
+    """
 
-    begun = jnp.zeros_like(previous), jnp.zeros(previous.shape, jnp.float32)
-    (numerator, weight), _ = lax.scan(one, begun, (chunks, waves))
-    return _divided(numerator, weight, previous, options)
+    def work(whole: tuple[Array, Array], parts: tuple[Array, _Chunk]) -> tuple[_Sums, tuple[()]]:
+        def one(sums: _Sums, xs: tuple[Array, _Chunk]) -> tuple[_Sums, None]:
+            waves, chunk = xs
+            seen = illuminate(*whole, chunk.positions, subpixel=options.subpixel)
+            return asked(sums, seen, waves, chunk.weights), None
 
+        return lax.scan(one, _no_sums(previous), parts)[0], ()
 
-def _probe_of(
-    waves: Array, object_: Array, previous: Array, chunks: _Chunk, options: DifferenceMapOptions
-) -> Array:
-    """The probe (mode, y, x) that explains exit waves best under an object."""
-
-    def one(
-        carry: tuple[Array, Array], xs: tuple[_Chunk, Array]
-    ) -> tuple[tuple[Array, Array], None]:
-        numerator, weight = carry
-        chunk, psi = xs
-        seen = illuminate(object_, previous, chunk.positions, subpixel=options.subpixel)
-        weights = chunk.weights[:, None, None]
-        _, asked = backpropagate(seen, weights[:, None] * psi)
-        numerator = numerator + asked
-        return (numerator, weight + (weights * intensity(seen.patches[0])).sum(axis=0)), None
-
-    begun = jnp.zeros_like(previous), jnp.zeros(previous.shape[-2:], jnp.float32)
-    (numerator, weight), _ = lax.scan(one, begun, (chunks, waves))
-    return _divided(numerator, weight, previous, options)
+    sums, _ = shared_out(options.devices, work, present, kept)
+    return _divided(sums, previous, options)
 
 
-def _divided(
-    numerator: Array, weight: Array, previous: Array, options: DifferenceMapOptions
-) -> Array:
+def _no_sums(sought: Array) -> _Sums:
+    # Not zeros_like, which would lie on the devices as what it is like does.
+    weight = jnp.zeros((1, *sought.shape[-2:]), jnp.float32)
+    return _Sums(jnp.zeros(sought.shape, jnp.complex64), weight)
+
+
+def _of_object(sums: _Sums, seen: Illuminated, waves: Array, weights: Array) -> _Sums:
+    """Sums with what the waves of a chunk ask of the object."""
+    weights = weights[:, None, None]
+    asked = weights * (seen.waves[0].conj() * waves).sum(axis=1)
+    lit = weights * intensity(seen.waves[0])
+    return _Sums(
+        add_windows(sums.asked, seen.corners, asked), add_windows(sums.weight, seen.corners, lit)
+    )
+
+
+def _of_probe(sums: _Sums, seen: Illuminated, waves: Array, weights: Array) -> _Sums:
+    """Sums with what the waves of a chunk ask of the probe."""
+    _, asked = backpropagate(seen, weights[:, None, None, None] * waves)
+    weight = (weights[:, None, None] * intensity(seen.patches[0])).sum(axis=0)
+    return _Sums(sums.asked + asked, sums.weight + weight)
+
+
+def _divided(sums: _Sums, previous: Array, options: DifferenceMapOptions) -> Array:
     """Quotient, held to the previous value where the weight is small."""
-    hold = options.regularity * weight.max() + _TINY
-    return (numerator + hold * previous) / (weight + hold)
+    hold = options.regularity * sums.weight.max() + _TINY
+    return (sums.asked + hold * previous) / (sums.weight + hold)
 
 
 def _averaged(state: State, iteration: Array | int, memory: int) -> State:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from lightwell_ptychography.objective import Model, Valued, in_chunks, on_devices
+from lightwell_ptychography.objective import Model, in_chunks, value_and_gradient
 from lightwell_ptychography.probe_modes import orthogonalised
 from lightwell_ptychography.problem import Patterns, Reconstruction, fourier_error
 
@@ -46,7 +46,7 @@ class State:
 
     slope        : (unknown,) complex64, of object and probe scaled to like sizes
     steps, bends : (memory, unknown) complex64, differences of places and of slopes, latest last
-    loss         : float32, at the place
+    loss, error  : float32, at the place, the error being Fourier's
     unit         : float32, the probe over its scaled form
     """
 
@@ -55,6 +55,7 @@ class State:
     steps: Array
     bends: Array
     loss: Array
+    error: Array
     unit: Array
 
 
@@ -69,8 +70,18 @@ def init(patterns: Patterns, guess: Reconstruction, options: LBFGSOptions) -> St
         jnp.zeros((options.memory, size), jnp.complex64),
         jnp.zeros((options.memory, size), jnp.complex64),
         jnp.array(jnp.inf, jnp.float32),
+        jnp.array(jnp.inf, jnp.float32),
         jnp.sqrt((jnp.abs(guess.probe) ** 2).mean()) + _TINY,
     )
+
+
+class _There(NamedTuple):
+    """A place, and what the frames say of it: slope, loss, Fourier error."""
+
+    place: Array
+    slope: Array
+    loss: Array
+    error: Array
 
 
 class _Trial(NamedTuple):
@@ -78,36 +89,37 @@ class _Trial(NamedTuple):
 
     number: Array
     length: Array
-    loss: Array
-    place: Array
-    slope: Array
-    residual: Array
-    power: Array
+    there: _There
 
 
 @functools.partial(jax.jit, static_argnames="options", donate_argnames="state")
 def update(
     state: State, patterns: Patterns, iteration: Array | int, options: LBFGSOptions
 ) -> tuple[State, dict[str, Array]]:
-    """One step along the quasi-Newton direction, as long as the loss falls enough."""
+    """One step along the quasi-Newton direction, as long as the loss falls enough.
+
+    Loss and Fourier error are those after the step.
+    """
     del iteration
     order, weights = in_chunks(patterns.count, state.found.probe.shape, options.chunk)
 
-    def valued(place: Array) -> tuple[Array, Array, Valued]:
+    def look(place: Array) -> _There:
         found = _unpacked(place, state)
-        result = on_devices(options.devices, found, patterns, options.model, order, weights)
-        slope = _packed(result.gradient.object, result.gradient.probe * state.unit**2, state.unit)
-        return result.loss, slope, result
+        valued = value_and_gradient(
+            found, patterns, options.model, order, weights, devices=options.devices
+        )
+        slope = _packed(valued.gradient.object, valued.gradient.probe * state.unit**2, state.unit)
+        return _There(place, slope, valued.loss, fourier_error(valued.residual, valued.power))
 
     place = _packed(state.found.object, state.found.probe, state.unit)
     # The first slope of a run; later ones are those of the step before.
-    loss, slope = lax.cond(
-        jnp.isfinite(state.loss), lambda: (state.loss, state.slope), lambda: valued(place)[:2]
+    here = lax.cond(
+        jnp.isfinite(state.loss),
+        lambda: _There(place, state.slope, state.loss, state.error),
+        lambda: look(place),
     )
-    accepted, trial = _searched(state, place, slope, loss, valued, options.trials)
-    state = _taken(state, accepted, (place, trial.place), (slope, trial.slope), (loss, trial.loss))
-    error = fourier_error(trial.residual, trial.power)
-    return state, {"fourier_error": error, "loss": state.loss}
+    state = _taken(state, here, *_searched(state, here, look, options.trials))
+    return state, {"fourier_error": state.error, "loss": state.loss}
 
 
 def finish(state: State) -> Reconstruction:
@@ -116,60 +128,43 @@ def finish(state: State) -> Reconstruction:
 
 
 def _searched(
-    state: State,
-    place: Array,
-    slope: Array,
-    loss: Array,
-    valued: Callable[[Array], tuple[Array, Array, Valued]],
-    trials: int,
-) -> tuple[Array, _Trial]:
-    """The first of shorter and shorter steps at which the loss falls enough, if any does."""
-    direction = -_curved(slope, state)
-    descent = _dot(direction, slope)
+    state: State, here: _There, look: Callable[[Array], _There], trials: int
+) -> tuple[_There, Array]:
+    """The first of shorter and shorter steps at which the loss falls enough, and if any does."""
+    direction = -_curved(here.slope, state)
+    descent = _dot(direction, here.slope)
     uphill = descent >= 0
-    direction = jnp.where(uphill, -slope, direction)
-    descent = jnp.where(uphill, -_dot(slope, slope), descent)
+    direction = jnp.where(uphill, -here.slope, direction)
+    descent = jnp.where(uphill, -_dot(here.slope, here.slope), descent)
     # Without a curvature the unit of length is unknown: a tenth of the object's own.
     known = (jnp.abs(state.bends[-1]).max() > 0) & ~uphill
     first = jnp.where(known, 1.0, 0.1 / (jnp.abs(direction).max() + _TINY))
 
     def enough(trial: _Trial) -> Array:
-        return trial.loss <= loss + _SUFFICIENT * trial.length * descent
+        return trial.there.loss <= here.loss + _SUFFICIENT * trial.length * descent
 
     def shorter(trial: _Trial) -> _Trial:
         length = jnp.where(trial.number > 0, 0.3 * trial.length, trial.length)
-        there = place + length * direction
-        new_loss, new_slope, result = valued(there)
-        return _Trial(
-            trial.number + 1, length, new_loss, there, new_slope, result.residual, result.power
-        )
+        return _Trial(trial.number + 1, length, look(here.place + length * direction))
 
-    zero = jnp.zeros((), jnp.float32)
-    begun = _Trial(jnp.int32(0), first, jnp.array(jnp.inf), place, slope, zero, zero)
+    begun = _Trial(jnp.int32(0), first, here._replace(loss=jnp.array(jnp.inf, jnp.float32)))
     last = lax.while_loop(lambda trial: (trial.number < trials) & ~enough(trial), shorter, begun)
-    return enough(last), last
+    return last.there, enough(last)
 
 
-def _taken(
-    state: State,
-    accepted: Array,
-    places: tuple[Array, Array],
-    slopes: tuple[Array, Array],
-    losses: tuple[Array, Array],
-) -> State:
+def _taken(state: State, here: _There, there: _There, accepted: Array) -> State:
     """The state after a step, or, where no length helped, without its curvature."""
-    step, bend = places[1] - places[0], slopes[1] - slopes[0]
+    step, bend = there.place - here.place, there.slope - here.slope
     curved = _dot(step, bend) > 1e-10 * _dot(bend, bend)
-    steps = jnp.concatenate([state.steps[1:], step[None]])
-    bends = jnp.concatenate([state.bends[1:], bend[None]])
-    steps = jnp.where(curved, steps, state.steps)
-    bends = jnp.where(curved, bends, state.bends)
-    found = _unpacked(jnp.where(accepted, places[1], places[0]), state)
+    steps = jnp.where(curved, jnp.concatenate([state.steps[1:], step[None]]), state.steps)
+    bends = jnp.where(curved, jnp.concatenate([state.bends[1:], bend[None]]), state.bends)
+    now = jax.tree.map(functools.partial(jnp.where, accepted), there, here)
     return dataclasses.replace(
         state,
-        found=found,
-        slope=jnp.where(accepted, slopes[1], slopes[0]),
-        loss=jnp.where(accepted, losses[1], losses[0]),
+        found=_unpacked(now.place, state),
+        slope=now.slope,
+        loss=now.loss,
+        error=now.error,
         steps=jnp.where(accepted, steps, 0),
         bends=jnp.where(accepted, bends, 0),
     )
