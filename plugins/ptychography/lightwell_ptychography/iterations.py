@@ -14,7 +14,7 @@ from lightwell_ptychography.running import (
     Start,
     Survey,
     blank_survey,
-    first_guess,
+    guessed,
     result,
     surveyed,
 )
@@ -24,7 +24,10 @@ __all__ = ["Run", "on_all", "on_tiles"]
 
 
 class Run(NamedTuple):
-    """What every algorithm is told beside its options."""
+    """What every algorithm is told beside its options.
+
+    settled : first iteration that is done as all later ones are, see `patience`.
+    """
 
     like: Diffraction
     experiment: Experiment
@@ -35,10 +38,11 @@ class Run(NamedTuple):
     tolerance: float = 0.0
     seed: int = 0
     positions_from: int | None = None
+    settled: int = 0
 
     def guess(self, mean: Array) -> Any:
         """What it begins with."""
-        return first_guess(
+        return guessed(
             self.experiment,
             self.like,
             mean,
@@ -84,7 +88,7 @@ def on_tiles(
         lambda state: result(experiment, algorithm.finish(state.inner), state),
         survey=survey,
         start=start,
-        stop=patience(run.tolerance),
+        stop=patience(run.tolerance, run.settled),
         order=lambda tiles, i: [int(n) for n in tile_order(tiles, run.seed, i)],
     )
 

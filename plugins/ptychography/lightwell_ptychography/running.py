@@ -23,7 +23,7 @@ __all__ = [
     "Start",
     "Survey",
     "blank_survey",
-    "first_guess",
+    "guessed",
     "result",
     "surveyed",
 ]
@@ -127,7 +127,7 @@ def surveyed(state: Survey, patterns: Patterns) -> Survey:
     return jax.lax.scan(add, state, patterns.frames)[0]
 
 
-def first_guess(
+def guessed(
     experiment: Experiment,
     like: Diffraction,
     mean: Array,

@@ -3,8 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from lightwell import Iteration, TiledIteration, Unit, iterate_step
+from lightwell_ptychography.devices import available
 from lightwell_ptychography.engines import adam as gradient
 from lightwell_ptychography.engines import difference_map
+from lightwell_ptychography.engines import lbfgs as quasi_newton
 from lightwell_ptychography.engines import lsqml as least_squares
 from lightwell_ptychography.engines import raar as relaxed
 from lightwell_ptychography.engines import rpie as regularised
@@ -13,7 +15,7 @@ from lightwell_ptychography.objective import Model
 from lightwell_ptychography.products import Diffraction, ObjectAndProbe
 from lightwell_ptychography.running import Experiment, Running, Start
 
-__all__ = ["adam", "dm", "lsqml", "raar", "rpie"]
+__all__ = ["adam", "dm", "lbfgs", "lsqml", "raar", "rpie"]
 
 Likelihood = Literal["amplitude", "poisson"]
 SliceDistance = Annotated[float | None, Unit("m")]
@@ -75,8 +77,8 @@ def rpie(
         subpixel=subpixel,
         seed=seed,
     )
-    refined = options.positions_from
-    run = Run(like, experiment, iterations, modes, slices, start, tolerance, seed, refined)
+    refined, settled = options.positions_from, options.groups[-1][0]
+    run = Run(like, experiment, iterations, modes, slices, start, tolerance, seed, refined, settled)
     return on_tiles(regularised, options, run)
 
 
@@ -133,6 +135,7 @@ def dm(
     overlap_steps: int = 1,
     probe_from: int = 1,
     averaged: int = 10,
+    devices: int = 1,
     subpixel: bool = True,
     start: Start = "data",
     tolerance: float = 0.0,
@@ -142,7 +145,8 @@ def dm(
 
     beta : relaxation, 1 for the difference map itself; overlap_steps : times object and probe are
     made to agree with the waves, per iteration; averaged : iterations the result is the mean of;
-    the others are those of rpie. Source: P. Thibault et al., Ultramicroscopy 109, 338 (2009).
+    devices : among which frames and waves are shared out; the others are those of rpie. Source:
+    P. Thibault et al., Ultramicroscopy 109, 338 (2009).
     """
     experiment = Experiment.of(like)
     options = difference_map.DifferenceMapOptions(
@@ -151,6 +155,7 @@ def dm(
         overlap_steps=overlap_steps,
         probe_from=probe_from,
         memory=averaged,
+        devices=available(devices),
         subpixel=subpixel,
         seed=seed,
     )
@@ -168,6 +173,7 @@ def raar(
     overlap_steps: int = 1,
     probe_from: int = 1,
     averaged: int = 10,
+    devices: int = 1,
     subpixel: bool = True,
     start: Start = "data",
     tolerance: float = 0.0,
@@ -185,6 +191,7 @@ def raar(
         overlap_steps=overlap_steps,
         probe_from=probe_from,
         memory=averaged,
+        devices=available(devices),
         subpixel=subpixel,
         seed=seed,
     )
@@ -207,6 +214,7 @@ def adam(
     fluctuation: bool = False,
     group: int = 16,
     likelihood: Likelihood = "amplitude",
+    devices: int = 1,
     subpixel: bool = True,
     start: Start = "data",
     tolerance: float = 0.0,
@@ -216,8 +224,9 @@ def adam(
     """Object and probe by gradients through the whole model (Adam), tile by tile.
 
     object_rate, probe_rate, position_rate : lengths of a step, the probe's over the root of its
-    mean intensity; 0 leaves positions alone; group : frames that share a step; the others are
-    those of rpie. Source: D. Kingma, J. Ba, arXiv:1412.6980 (2014).
+    mean intensity; 0 leaves positions alone; group : frames that share a step; devices : among
+    which those are shared out; the others are those of rpie. Source: D. Kingma, J. Ba,
+    arXiv:1412.6980 (2014).
     """
     experiment = Experiment.of(like)
     between = experiment.between(slices, slice_distance)
@@ -229,7 +238,42 @@ def adam(
         background=background,
         fluctuation=fluctuation,
         group=group,
+        devices=available(devices),
         seed=seed,
     )
     run = Run(like, experiment, iterations, modes, slices, start, tolerance, seed)
     return on_tiles(gradient, options, run)
+
+
+@iterate_step(checkpoint=5)
+def lbfgs(
+    like: Diffraction,
+    *,
+    iterations: int = 60,
+    modes: int = 1,
+    slices: int = 1,
+    slice_distance: SliceDistance = None,
+    pairs: int = 8,
+    likelihood: Likelihood = "amplitude",
+    devices: int = 1,
+    subpixel: bool = True,
+    start: Start = "data",
+    tolerance: float = 0.0,
+    seed: int = 0,
+) -> Iteration[Running, Diffraction, ObjectAndProbe]:
+    """Object and probe by quasi-Newton steps on the likelihood of all frames (L-BFGS).
+
+    pairs : of steps and changes of the slope that tell the curvature; devices : among which the
+    frames are shared out; the others are those of rpie. Source: J. Nocedal, S. Wright, Numerical
+    Optimization, algorithm 7.5 (2006).
+    """
+    experiment = Experiment.of(like)
+    between = experiment.between(slices, slice_distance)
+    options = quasi_newton.LBFGSOptions(
+        model=Model(experiment.propagator, between, likelihood, subpixel),
+        memory=pairs,
+        devices=available(devices),
+        seed=seed,
+    )
+    run = Run(like, experiment, iterations, modes, slices, start, tolerance, seed)
+    return on_all(quasi_newton, options, run)

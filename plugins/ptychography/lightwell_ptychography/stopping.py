@@ -14,11 +14,21 @@ _WORSE = 2.0
 """How many times its best an error may become before a run counts as diverging."""
 
 
-def patience(tolerance: float) -> Callable[[Mapping[str, Sequence[float]]], str | None]:
+def patience(
+    tolerance: float, settled: int = 0
+) -> Callable[[Mapping[str, Sequence[float]]], str | None]:
     """A rule that ends a run when nothing is won any more, and refuses one that gets worse.
 
     tolerance : share of the error that has to be won in ten iterations; 0: run to the end.
+    settled : first iteration that is done as all later ones are: at least ten such are made.
+
+    >>> even = {"fourier_error": [0.1] * 21}
+    >>> patience(0.02)(even)
+    'the Fourier error fell by less than 0.02 in 10 iterations'
+    >>> patience(0.02, settled=30)(even) is None
+    True
     """
+    least = max(2 * PATIENCE, settled + PATIENCE)
 
     def stop(metrics: Mapping[str, Sequence[float]]) -> str | None:
         error = metrics["fourier_error"]
@@ -30,7 +40,7 @@ def patience(tolerance: float) -> Callable[[Mapping[str, Sequence[float]]], str 
                 remedy="take smaller steps (--set object_step=0.5), update the probe later "
                 "(--set probe_from=5), or check positions, distance and propagation",
             )
-        if tolerance <= 0 or len(error) <= 2 * PATIENCE:
+        if tolerance <= 0 or len(error) <= least:
             return None
         before, now = min(error[:-PATIENCE]), min(error[-PATIENCE:])
         if before - now < tolerance * before:

@@ -8,20 +8,15 @@ from pathlib import Path
 from lightwell.errors import LightwellError
 
 
-def main(scan: str, folder: str, memory: int) -> int:
+def main(scan: str, folder: str, memory: int, name: str, given: dict[str, int]) -> int:
     import scans
 
     from lightwell.engines.local import LocalEngine
 
     engine = LocalEngine()
     signal.signal(signal.SIGTERM, lambda *_: engine.stop())
-    spec = scans.job(
-        scans.simulated(Path(scan)),
-        Path(folder),
-        memory=memory,
-        iterations=24,
-        frames_per_tile=10,
-    )
+    source = scans.simulated(Path(scan))
+    spec = scans.job(source, Path(folder), name, memory=memory, **given)
     try:
         found = engine.run(spec)
     except LightwellError as error:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lightwell_ptychography.engines import difference_map, lsqml, raar, rpie
+from lightwell_ptychography.engines import difference_map, lbfgs, lsqml, raar, rpie
+from lightwell_ptychography.objective import Model
 from lightwell_ptychography.problem import Patterns, Reconstruction
 
 SIDE, COUNT, CANVAS = 16, 36, 64
@@ -22,6 +23,8 @@ ENGINES = [
     (lsqml, lsqml.LSQMLOptions(chunk=4)),
     (difference_map, difference_map.DifferenceMapOptions(chunk=4)),
     (raar, raar.RAAROptions(chunk=4)),
+    (lbfgs, lbfgs.LBFGSOptions(chunk=4)),
+    (lbfgs, lbfgs.LBFGSOptions(chunk=4, model=Model(likelihood="poisson"))),
 ]
 
 
@@ -60,9 +63,9 @@ def random_scan(random, modes):
 
 @pytest.mark.soak
 def test_no_scan_makes_what_is_no_number(soak_share):
-    for seed in range(max(6, round(200 * soak_share))):
+    for seed in range(max(len(ENGINES), round(200 * soak_share))):
         random = np.random.default_rng(seed)
-        patterns, guess = random_scan(random, modes=1 + seed // 12 % 5)
+        patterns, guess = random_scan(random, modes=1 + seed // 16 % 5)
         engine, options = ENGINES[seed % len(ENGINES)]
         state = engine.init(patterns, guess, options)
         for iteration in range(12):
