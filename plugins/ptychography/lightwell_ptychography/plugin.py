@@ -40,9 +40,9 @@ def provide_schemas() -> "list[type[Entry]]":
 
 @hookimpl
 def provide_calibrations() -> "list[Calibration]":
-    from lightwell_ptychography.calibrations import positions
+    from lightwell_ptychography.calibrations import defocus, positions
 
-    return [positions]
+    return [positions, defocus]
 
 
 @hookimpl

@@ -2,8 +2,8 @@
 
 Frames are written as counts with their zero frequency in the middle, positions as displacements of
 the sample (x, y, z) in metre with CXI's default axes: rows run down, columns to the right of who
-looks along the beam. What is not known (the energy spread, which the definition asks for) is left
-out.
+looks along the beam. What is not known (of the source and the energy spread, which the definition
+asks for) is left out; a person may give it at ingest.
 """
 
 from collections.abc import Mapping
@@ -108,9 +108,10 @@ def _write_facts(group: Any, entry: Ptychography) -> None:
 def _write_beam(group: Any, entry: Entry) -> None:
     known = entry.canonical()
     source, beam = group["instrument_1/source_1"], group["instrument_1/beam_1"]
-    name = entry.lookup("instrument.source.name")
-    if name:
-        source["name"] = name
+    for name in ("name", "type", "probe"):
+        told = entry.lookup(f"instrument.source.{name}")
+        if told:
+            source[name] = told
     ring = entry.lookup("instrument.source.energy")
     _numbers(source, {"energy": ring and ring * _JOULE}, "J")
     # CXI looks here for the light, since the energy of NeXus is that of the ring.

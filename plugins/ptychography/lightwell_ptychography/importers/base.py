@@ -4,7 +4,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Unpack
 
 from lightwell import ArrayRef, Described, File, Importer, Part, Unit
 from lightwell.errors import MissingSource
@@ -12,6 +12,7 @@ from lightwell.hdf5 import linked_files
 from lightwell.model import Monochromator
 from lightwell.nexus import Header
 from lightwell_ptychography.importers.frame import Axes
+from lightwell_ptychography.importers.source_options import GivenSource, with_source
 from lightwell_ptychography.schema import Ptychography, PtychographyDetector, PtychographyInstrument
 
 __all__ = ["Master", "PtychographyImporter", "array_ref", "flag_missing", "names_in", "numbers_at"]
@@ -35,19 +36,22 @@ class PtychographyImporter(Importer):
         swap_axes: bool = False,
         flip_rows: bool = False,
         flip_columns: bool = False,
+        **source: Unpack[GivenSource],
     ) -> Iterator[Described]:
         """Describe every scan of the file; what is given here comes before what the file says.
 
         distance : from sample to detector; pixel_size : of the detector; propagation : far or
         near field; focus_distance : from a focus to the sample, where its shadow is magnified;
-        swap_axes, flip_rows, flip_columns : where the positions do not fit the frames.
+        swap_axes, flip_rows, flip_columns : where the positions do not fit the frames; source_name,
+        source_type, source_probe, source_energy : of the ring or laser; energy_spread : of its
+        light on the sample.
         Errors: InputError for a file without frames.
         """
         axes = Axes(swap_axes, flip_rows, flip_columns)
         for found in self.scans(file):
             entry = found.entry
             if isinstance(entry, Ptychography):
-                entry = _with_instrument(entry, energy, distance, pixel_size)
+                entry = _with_instrument(entry, energy, distance, pixel_size, source)
                 entry = _with_scan(entry, propagation, focus_distance, axes)
             yield Described(entry, found.root, found.parts, found.name)
 
@@ -60,7 +64,11 @@ class PtychographyImporter(Importer):
 
 
 def _with_instrument(
-    entry: Ptychography, energy: float | None, distance: float | None, pixel_size: float | None
+    entry: Ptychography,
+    energy: float | None,
+    distance: float | None,
+    pixel_size: float | None,
+    source: GivenSource,
 ) -> Ptychography:
     instrument = entry.instrument or PtychographyInstrument()
     detector = instrument.detector or PtychographyDetector()
@@ -71,9 +79,10 @@ def _with_instrument(
         fields["detector"] = detector.model_copy(update=update)
     if energy is not None:
         fields["monochromator"] = Monochromator(energy=energy)
-    if not fields:
+    told = with_source(instrument.model_copy(update=fields), source)
+    if told == instrument:
         return entry
-    return entry.model_copy(update={"instrument": instrument.model_copy(update=fields)})
+    return entry.model_copy(update={"instrument": told})
 
 
 def _with_scan(

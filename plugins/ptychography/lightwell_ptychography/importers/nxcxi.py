@@ -121,8 +121,6 @@ def _instrument(
     )
     is_known = energy is not None or wavelength is not None
     mono = Monochromator(energy=energy, wavelength=wavelength) if is_known else None
-    name = header.text(f"{place}/source_1/name", field="instrument.source.name")
-    ring = header.number(f"{place}/source_1/energy", to="eV", field="instrument.source.energy")
     spread = header.number(
         f"{place}/beam_1/incident_energy_spread",
         to="eV",
@@ -131,7 +129,7 @@ def _instrument(
     )
     mask = array_ref(opened, master, (f"{place}/detector_1/mask", f"{place}/detector_1/pixel_mask"))
     return PtychographyInstrument(
-        source=Source(name=name, energy=ring) if name or ring else None,
+        source=_source(header, f"{place}/source_1"),
         monochromator=mono,
         beam=Beam(incident_energy_spread=spread) if spread is not None else None,
         detector=PtychographyDetector(
@@ -144,6 +142,15 @@ def _instrument(
             mask_ignores=HAS_SIGNAL if mask is not None and mask.ndim == 2 else None,
         ),
     )
+
+
+def _source(header: Header, place: str) -> Source | None:
+    def text(name: str) -> str | None:
+        return header.text(f"{place}/{name}", field=f"instrument.source.{name}")
+
+    ring = header.number(f"{place}/energy", to="eV", field="instrument.source.energy")
+    found = Source(name=text("name"), type=text("type"), probe=text("probe"), energy=ring)
+    return None if found == Source() else found
 
 
 def _probe(opened: Any, master: Master, inner: str, frames: ArrayRef) -> ArrayRef | None:

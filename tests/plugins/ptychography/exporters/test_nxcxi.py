@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lightwell
-from lightwell.errors import MissingMetadata
+from lightwell.errors import MissingMetadata, ParameterError
 from lightwell.nexus.validation import validate
 from lightwell.session import Session
 from lightwell.stacks import open_array
@@ -79,6 +79,43 @@ def test_what_is_written_is_cxi_and_nexus(session: Session, tmp_path: Path) -> N
         assert wavelength == pytest.approx(1239.841984e-9 / layouts.ENERGY, rel=1e-8)
     wrong = [f for f in validate(path).findings if f.severity in ("error", "broken")]
     assert {finding.rule.split("/")[-1].split(" ")[0] for finding in wrong} <= UNKNOWN
+
+
+SOURCE: dict[str, Any] = {
+    "source_name": "Advanced Photon Source",
+    "source_type": "Synchrotron X-ray Source",
+    "source_probe": "x-ray",
+    "source_energy": "6 GeV",
+    "energy_spread": "1.2 eV",
+}
+
+
+def test_what_a_person_says_about_the_source_makes_the_file_whole(
+    session: Session, tmp_path: Path
+) -> None:
+    path = layouts.cxi(tmp_path / "scan.cxi", layouts.scan())
+    [scan] = session.ingest(path, text=True, **SOURCE)
+    written = session.convert(scan, "nxcxi-ptycho", tmp_path / "out.cxi").path
+    assert not [f for f in validate(written).findings if f.severity in ("error", "broken")]
+    [again] = session.ingest(written)
+    told = {name: again.entry.lookup(f"instrument.source.{name}") for name in ("name", "type")}
+    assert told == {"name": SOURCE["source_name"], "type": SOURCE["source_type"]}
+    assert again.entry.lookup("instrument.source.probe") == "x-ray"
+    assert again.entry.lookup("instrument.source.energy") == pytest.approx(6e9)
+    assert again.entry.lookup("instrument.beam.incident_energy_spread") == pytest.approx(1.2)
+
+
+def test_what_is_given_comes_before_what_the_file_says(session: Session, tmp_path: Path) -> None:
+    path = layouts.cxi(tmp_path / "scan.cxi", layouts.scan())
+    with h5py.File(path, "a") as file:
+        file["entry_1/instrument_1/source_1/name"] = "a ring"
+    [first] = session.ingest(path, source_energy=6e9)
+    assert first.entry.lookup("instrument.source.name") == "a ring"
+    assert first.entry.lookup("instrument.source.energy") == pytest.approx(6e9)
+    [second] = session.ingest(path, source_name="another ring")
+    assert second.entry.lookup("instrument.source.name") == "another ring"
+    with pytest.raises(ParameterError, match="source_probe"):
+        session.ingest(path, source_probe="sound")
 
 
 def test_positions_without_lengths_have_no_place_in_it(session: Session, tmp_path: Path) -> None:
