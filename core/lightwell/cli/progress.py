@@ -27,6 +27,7 @@ class Progress:
         self._bar: Any = None
         self._tasks: dict[int, TaskID] = {}
         self._quiet = quiet or not sys.stderr.isatty()
+        self._has_shown = False
 
     def __enter__(self) -> Self:
         if not self._quiet:
@@ -72,7 +73,24 @@ class Progress:
             self._bar.advance(self._tasks[section], event["tiles"])
         elif name == "tile-done" and section in self._tasks:
             self._bar.advance(self._tasks[section])
-        elif name == "estimated":
+        else:
+            self._say(name, event)
+
+    def _say(self, name: str, event: "Event") -> None:
+        """What is a line of its own above the bars."""
+        if name == "estimated":
             self._bar.console.print(f"{event['parameter']} = {event['value']:.3f}")
         elif name == "value":
             self._bar.console.print(f"{event['parameter']} = {event['value']}")
+        elif name == "pictures":
+            self._pictures(event)
+
+    def _pictures(self, event: "Event") -> None:
+        """Say where pictures are, once, and every time why one is none."""
+        lines = [f"no picture while it runs: {problem}" for problem in event.get("undrawn", ())]
+        if event["names"] and not self._has_shown:
+            self._has_shown = True
+            lines.append(f"pictures while it runs: {event['folder']}")
+        for line in lines:
+            # As it is: a folder's name may have brackets in it, and is to be copied in one piece.
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightwell.engines.blame import blaming
 from lightwell.engines.foresight import Foresight, foresee
+from lightwell.engines.glimpses import Looks
 from lightwell.engines.guard import (
     check_tile,
     is_number,
@@ -172,12 +173,14 @@ class Duties:
         source: Source,
         checkpoint: Path,
         folder: Path,
+        looks: Looks | None = None,
     ) -> Mapping[str, Sequence[float]]:
         """Iterate on the whole data set, going on from the last checkpoint if there is one.
 
         The product goes to the folder, the metrics come back.
+        looks : where pictures show the iteration under way, if they do.
         """
-        iterating = Iterating(step, values, source, checkpoint, self._say)
+        iterating = Iterating(step, values, source, checkpoint, self._say, looks)
         return self._iterated(step, iterating.on_all(), folder)
 
     def iterate_tiles(
@@ -188,9 +191,10 @@ class Duties:
         checkpoint: Path,
         folder: Path,
         keep: Keep,
+        looks: Looks | None = None,
     ) -> Mapping[str, Sequence[float]]:
         """Iterate tile by tile, the tiles kept in memory or read anew in every iteration."""
-        iterating = Iterating(step, values, section.source, checkpoint, self._say)
+        iterating = Iterating(step, values, section.source, checkpoint, self._say, looks)
         return self._iterated(step, iterating.on_tiles(section, keep), folder)
 
     def foresee_iteration(

@@ -14,7 +14,7 @@ from lightwell.products import Product
 from lightwell.recipes import AUTO
 from lightwell.steps.calls import compiled_map
 
-__all__ = ["Abstract", "Foresight", "foresee"]
+__all__ = ["Abstract", "Foresight", "foresee", "foreseen_source"]
 
 
 RUNTIME = 64 << 20
@@ -62,6 +62,16 @@ class Foresight:
     def private(self) -> int:
         """What a worker needs for itself, beside what it needs before it has done anything."""
         return self.held * self.source + self.working + self.output + RUNTIME
+
+
+def foreseen_source(
+    product: type[Product], gives: Mapping[str, tuple[tuple[int, ...], str]]
+) -> Source:
+    """A product that does not exist yet, of arrays of known shape and type."""
+    import numpy as np
+
+    arrays = {name: Abstract(shape, np.dtype(kind)) for name, (shape, kind) in gives.items()}
+    return Source(product, arrays)
 
 
 class _Chain:

@@ -23,22 +23,41 @@ _TILES = 4
 """Read ahead, held, on the device, and what the update of one works in."""
 
 
+_DRAWING = 200 << 20
+"""What the first picture takes for good: libraries, compiled programs (measured)."""
+
+_COPIES = 13
+"""Of a product: computed, copied, sent, received, waiting for the next drawing, and eight times it
+in the wider numbers that pictures are made with (measured)."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Needs:
     """What an iteration takes beside the data it is given, in bytes.
 
     state : what is carried on and stored; working : what one call needs beside it, the next
-    state included; unknown : why nothing could be told.
+    state included; unknown : why nothing could be told; gives : shape and type of the arrays of
+    its product, none where `finish` cannot be told from shapes.
     """
 
     state: int = 0
     working: int = 0
     unknown: str | None = None
+    gives: Mapping[str, tuple[tuple[int, ...], str]] = dataclasses.field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
         """All of it."""
         return self.state + self.working
+
+    @property
+    def product(self) -> int:
+        """The bytes of its product."""
+        import numpy as np
+
+        return sum(
+            math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.gives.values()
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +119,16 @@ class IterationWork:
         """Whether the tiles may stay in memory, in place of being read in every iteration."""
         return own_memory() + _WORKER + self.data + self.least + needs.nbytes <= memory
 
+    def may_be_shown(self, needs: Needs, memory: int) -> bool:
+        """Whether pictures may be drawn of it while it runs.
+
+        They may where its product is known from shapes alone, and what drawing takes (thirteen
+        times the product, in the worker and in the job's own process) fits into what the iteration
+        leaves of the budget. An iteration never gets less for the sake of its pictures.
+        """
+        drawing = _DRAWING + _COPIES * needs.product
+        return bool(needs.gives) and self.peak(needs, memory, _WORKER) + drawing <= memory
+
     def peak(self, needs: Needs, memory: int, worker: int) -> int:
         """The foreseen peak of all processes, for a worker that takes so much at rest."""
         whole = self.section is None or self.fits_whole(needs, memory)
@@ -141,12 +170,26 @@ def _foreseen(
         state = jax.eval_shape(lambda: strong_types(start(iteration.init(known))))
         call, numbers = jitted_tile(iteration.update, step.takes), 2
     size = _nbytes(state)
+    gives = _given(iteration.finish, state)
     if by == "shapes":
-        return Needs(size, size)
+        return Needs(size, size, gives=gives)
     analysis = call.lower(state, arrays, *(0,) * numbers).compile().memory_analysis()
     # A tile's new state takes the memory of the old one.
     following = size if step.over is None else 0
-    return Needs(size, int(analysis.temp_size_in_bytes) + following)
+    return Needs(size, int(analysis.temp_size_in_bytes) + following, gives=gives)
+
+
+def _given(finish: Any, state: Any) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shapes and types of what an iteration gives; nothing where shapes do not tell them."""
+    import jax
+    import numpy as np
+
+    try:
+        found = jax.eval_shape(lambda one: dict(finish(one).arrays()), state)
+        kinds = {name: np.dtype(array.dtype) for name, array in found.items()}
+    except Exception:  # a finish may work on the host; then nobody looks at it before the end
+        return {}
+    return {name: (tuple(found[name].shape), str(kind)) for name, kind in kinds.items()}
 
 
 def _shapes(source: Source, axis: str | None, tile: int | None) -> tuple[Any, ...]:

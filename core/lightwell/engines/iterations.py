@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from lightwell.engines.blame import blaming
 from lightwell.engines.checkpoints import load_checkpoint, save_checkpoint
+from lightwell.engines.glimpses import Glimpsing, Looks
 from lightwell.engines.guard import place_of_fault
 from lightwell.engines.sources import Source, on_demand
 from lightwell.engines.tables import on_device
@@ -42,13 +43,17 @@ Keep = Literal["all", "none"]
 
 @dataclasses.dataclass(frozen=True)
 class Iterating:
-    """One iterate step at work: its values, its data, where its state is kept, who is told."""
+    """One iterate step at work: its values, its data, where its state is kept, who is told.
+
+    looks : where pictures show it while it runs; they change no bit of it.
+    """
 
     step: Any
     values: Mapping[str, Any]
     source: Source
     checkpoint: Path
     say: Callable[..., None]
+    looks: Looks | None = None
 
     def on_all(self) -> Found:
         """Iterate on all data; product, metrics, and who can tell where the data are at fault."""
@@ -115,6 +120,7 @@ class Iterating:
         step, last = self.step, self.values["iterations"]
         state, done, metrics = load_checkpoint(self.checkpoint, state)
         why = is_last(iteration.stop, metrics, {}) if done else None
+        glimpsing = Glimpsing(step.name, iteration.finish, self.looks, self.say)
         stored = time.monotonic()
         for i in range(done, last):
             if why:
@@ -128,6 +134,8 @@ class Iterating:
             if is_due or why:
                 save_checkpoint(self.checkpoint, state, i + 1, metrics)
                 stored = time.monotonic()
+            if not why and i + 1 < last:
+                glimpsing.look(state, i)
         if why:
             self.say("iteration-stopped", reason=why)
         return state, metrics

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from lightwell.engines.admission import admitted
 from lightwell.engines.checkpoints import write_durably
+from lightwell.engines.drawing import Drawing
 from lightwell.engines.environment import environment
 from lightwell.engines.lock import JobLock
 from lightwell.engines.spec import Event, JobSpec, Outcome, identity
@@ -65,9 +66,10 @@ class LocalEngine:
             try:
                 with (
                     _Diary(spec) as diary,
+                    Drawing(spec.draw, diary.tell) as drawing,
                     self._admitted(spec, diary.tell) as (memory, share),
                     Workers(
-                        diary.tell, self._stop, [lock.descriptor, *share], spec.cache
+                        drawing.tell, self._stop, [lock.descriptor, *share], spec.cache
                     ) as workers,
                 ):
                     spec = dataclasses.replace(spec, memory=memory)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lightwell.engines.budget import SLABS_PER_WORKER, Budget, own_memory
 from lightwell.engines.costs import CostRecord
-from lightwell.engines.foresight import Abstract, Foresight
+from lightwell.engines.foresight import Foresight, foreseen_source
 from lightwell.engines.grains import stored_bytes
 from lightwell.engines.iterating import IterationWork, Needs
 from lightwell.engines.outline import Stretch, outline
@@ -163,7 +163,7 @@ class _Planner:
         found: Foresight = self._workers.call("foresee", section)
         keeps = stretch.purpose in ("section", "result")
         if keeps:
-            self._stored[section.gives] = _abstract(section.gives, found)
+            self._stored[section.gives] = foreseen_source(section.gives, found.gives)
         shared = self._at_rest["shared"] + found.tables
         first = self._at_rest["peak"] - self._at_rest["shared"] + found.private
         budget = Budget(self._spec.memory, self._spec.workers)
@@ -251,13 +251,6 @@ def _unknown(stretch: Stretch, why: str | None) -> PlannedSection:
         seconds=None,
         unknown=why,
     )
-
-
-def _abstract(product: type[Product], found: Foresight) -> Source:
-    import numpy as np
-
-    arrays = {name: Abstract(shape, np.dtype(kind)) for name, (shape, kind) in found.gives.items()}
-    return Source(product, arrays)
 
 
 def _stored(source: Source, axis: str) -> int:

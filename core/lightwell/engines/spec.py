@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightwell.engines.admission import Admission
+from lightwell.engines.drawing import Draw
 from lightwell.engines.sources import Source
 from lightwell.products import Product
 from lightwell.recipes import Recipe, Setting
@@ -78,6 +79,7 @@ class JobSpec:
     slices : start, stop and step along the axis of the result, in points of the detector;
     glimpses : products to show at the middle of an axis, for pictures;
     binned : how many points of the detector along an axis became one in the sources;
+    draw : makes pictures of glimpses while the last step iterates, in a thread of its own;
     admission : what the jobs of the installation share; without it, `memory` is the job's own;
     cache : where compiled programs and tables are kept for other jobs.
     """
@@ -91,6 +93,7 @@ class JobSpec:
     slices: Slices | None = None
     on_event: Callable[[Event], None] | None = None
     glimpses: Sequence[tuple[type[Product], str]] = ()
+    draw: Draw | None = None
     binned: Mapping[str, int] = dataclasses.field(default_factory=dict)
     sweep: Sweep | None = None
     keeping: Keeping | None = None

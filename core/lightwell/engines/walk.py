@@ -12,7 +12,9 @@ from typing import Any
 from lightwell.binning import binned_slices
 from lightwell.engines.checkpoints import write_durably
 from lightwell.engines.costs import CostRecord
-from lightwell.engines.iterating import IterationWork
+from lightwell.engines.foresight import foreseen_source
+from lightwell.engines.glimpses import EVERY_S, REST, Looks
+from lightwell.engines.iterating import IterationWork, Needs
 from lightwell.engines.kept import Shelf
 from lightwell.engines.rechunk import Rechunking
 from lightwell.engines.sections import SectionRun, section_key
@@ -107,9 +109,7 @@ class Walk:
             fitting = [t for t in self._passed if t.gives is product and t.splits(axis)]
             if fitting:
                 section = self._section(fitting[-1], axis)
-                slices = self.spec.slices if axis == self._sections[-1].section.axis else None
-                points = self._points(section, slices)
-                middle = points[len(points) // 2]
+                middle = self._middle(section, self._sections[-1].section.axis)
                 section = self._rechunking.reading(section, middle // section.tile)
                 found[wanted] = self._ask(section, "glimpse", middle)
         self._rechunking.remove()
@@ -269,14 +269,34 @@ class Walk:
         work.check(needs, self.spec.memory)
         checkpoint = self._home(self._step) / f"checkpoint_{self._step}.npz"
         folder = self._whole_folder
-        if work.section is None:
-            metrics = self._ask(None, "iterate", step, values, source, checkpoint, folder)
-        else:
+        asked: tuple[Any, ...] = ("iterate", step, values, source, checkpoint, folder)
+        if work.section is not None:
             keep = "all" if work.fits_whole(needs, self.spec.memory) else "none"
-            asked = (step, values, work.section, checkpoint, folder, keep)
-            metrics = self._ask(None, "iterate_tiles", *asked)
+            asked = ("iterate_tiles", step, values, work.section, checkpoint, folder, keep)
+        # For one try: where memory was short, the next goes without pictures.
+        looks = iter([self._looks(work, needs)])
+        metrics = self._workers.twice_if_short(
+            lambda: self._workers.call(*asked, next(looks, None))
+        )
         self.metrics.update(metrics)
         return stored_whole(folder, step.gives)
+
+    def _looks(self, work: IterationWork, needs: Needs) -> Looks | None:
+        """Where pictures show an iteration under way, if somebody draws them.
+
+        It has to be the last step of the trunk, since they are of the result.
+        """
+        is_last = self._step + 1 == sum(1 for _ in self.spec.recipe.steps())
+        if self.spec.draw is None or not is_last:
+            return None
+        if not work.may_be_shown(needs, self.spec.memory):
+            return None
+        product = work.step.gives
+        trunk = _Trunk(foreseen_source(product, needs.gives))
+        axes = [along for of, along in self.spec.glimpses if of is product and trunk.splits(along)]
+        first = next(iter(product.axes()), "")
+        points = {axis: self._middle(self._section(trunk, axis), first) for axis in axes}
+        return Looks(points, EVERY_S, REST) if points else None
 
     def _store(self, trunk: _Trunk) -> Source:
         """Compute the waiting steps for the whole axis and go on from what was stored."""
@@ -368,6 +388,12 @@ class Walk:
 
     def _points(self, section: Section, slices: Slices | None) -> Sequence[int]:
         return chosen(section, slices, self.spec.binned.get(section.axis, 1))
+
+    def _middle(self, section: Section, selected: str) -> int:
+        """The point pictures show: the middle of the axis, or of what was selected along it."""
+        slices = self.spec.slices if section.axis == selected else None
+        points = self._points(section, slices)
+        return points[len(points) // 2]
 
     def _home(self, position: int) -> Path:
         """Where the output of a step is stored: with what all values of a sweep share, or not."""

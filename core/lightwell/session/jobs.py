@@ -1,5 +1,6 @@
 """Jobs: a recipe on a dataset, started at once, waited for when its result is wanted."""
 
+import dataclasses
 import json
 import shutil
 import threading
@@ -16,7 +17,8 @@ from lightwell.errors import DiskFull, InputError, Interrupted, NotFound
 from lightwell.files import complete_file
 from lightwell.manifests import verify
 from lightwell.products import Product
-from lightwell.session.pictures import draw_pictures
+from lightwell.session.live_pictures import LivePictures
+from lightwell.session.pictures import PICTURES, draw_pictures
 from lightwell.session.records import InputRecord, JobRecord, software
 from lightwell.session.results import store_result
 from lightwell.stacks import open_array
@@ -44,8 +46,9 @@ __all__ = [
 class Job:
     """One execution under way: `result` waits for it, `stop` ends it so that it can be resumed."""
 
-    def __init__(self, work: Callable[["LocalEngine"], Dataset]) -> None:
+    def __init__(self, work: Callable[["LocalEngine"], Dataset], folder: Path) -> None:
         self._engine = LocalEngine()
+        self._folder = folder
         self._dataset: Dataset | None = None
         self._error: BaseException | None = None
         self._work = work
@@ -62,6 +65,14 @@ class Job:
     def done(self) -> bool:
         """True once the job has ended, well or not."""
         return not self._thread.is_alive()
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The pictures in its folder: while it iterates of what it would give now, then of it all.
+
+        Each file is replaced in one step, so it may be read, or shown by a viewer, at any time.
+        """
+        return sorted(self._folder.glob(PICTURES))
 
     def stop(self) -> None:
         """End the job at the next opportunity; the same call later resumes it."""
@@ -154,12 +165,13 @@ class JobPlan:
         refuse_changed(self.inputs)
         for source in self.spec.sources.values():
             source.product.examine(source.arrays)
-        outcome = engine.run(self.spec)
+        folder = self.spec.folder
+        draw = LivePictures(self.installation.plugins.previews, folder)
+        outcome = engine.run(dataclasses.replace(self.spec, draw=draw))
         programs = software(self.recipe, self.installation.plugins)
         record = JobRecord.of(
             self.spec, outcome, self.records, self.identity, programs, bin=self.bin
         )
-        folder = self.spec.folder
         catalog.check_changeable(self.pid)
         # Before the catalog knows the result: a job that ends here is run again, and draws again.
         draw_and_report(self.installation, self.spec, outcome, folder)

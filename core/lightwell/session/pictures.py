@@ -1,6 +1,6 @@
 """Pictures of a job: previews of its products, and the contact sheet of a sweep."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,16 @@ from lightwell.previews import Preview, write_picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lightwell.engines.drawing import Glimpses
     from lightwell.installation import Installation
 
-__all__ = ["CONTACT_SHEET", "draw_pictures"]
+__all__ = ["CONTACT_SHEET", "PICTURES", "draw_pictures", "fault_in_drawing", "wanted_previews"]
 
 CONTACT_SHEET = "contact_sheet.png"
+PICTURES = "*.png"
+"""All pictures of a job, in its folder."""
+
+DrawTo = Callable[[Path], Path]
 
 
 def draw_pictures(
@@ -27,29 +32,53 @@ def draw_pictures(
 ) -> tuple[list[Path], list[str]]:
     """Draw a sweep's contact sheet, and every product a plugin knows how to draw.
 
-    Also says what could not be drawn: a fault there costs the picture, not the result.
+    Also says what could not be drawn: a fault there costs the picture, not the result. Nor does
+    one stay that was drawn while the job ran: it shows another state than the result.
+    Errors: DiskFull.
     """
-    wanted: dict[Path, Callable[[Path], Path]] = {}
+    wanted: dict[Path, DrawTo] = {}
     sweep = outcome.output.sweep
     if sweep is not None:
         output = outcome.output
         wanted[folder / CONTACT_SHEET] = lambda path: _contact_sheet(
             installation, spec, sweep, output, path
         )
-    for preview in installation.plugins.previews:
-        product = outcome.glimpses.get((preview.of, preview.along))
-        if product is not None:
-            wanted[folder / f"preview_{preview.name}.png"] = partial(_preview, preview, product)
+    wanted |= wanted_previews(installation.plugins.previews, outcome.glimpses, folder)
     drawn, undrawn = [], []
     for path, draw in wanted.items():
-        try:
-            with blaming(f"drawing {path.name}"):
-                drawn.append(draw(path))
-        except DiskFull:
-            raise
-        except LightwellError as error:
-            undrawn.append(str(error))
+        fault = fault_in_drawing(path, draw)
+        if fault is None:
+            drawn.append(path)
+            continue
+        undrawn.append(fault)
+        path.unlink(missing_ok=True)
     return drawn, undrawn
+
+
+def wanted_previews(
+    previews: Sequence[Preview], glimpses: "Glimpses", folder: Path
+) -> dict[Path, DrawTo]:
+    """How to draw every product that somebody knows to draw, by where the picture goes."""
+    return {
+        folder / f"preview_{preview.name}.png": partial(_preview, preview, product)
+        for preview in previews
+        if (product := glimpses.get((preview.of, preview.along))) is not None
+    }
+
+
+def fault_in_drawing(path: Path, draw: DrawTo) -> str | None:
+    """Draw a picture; a sentence why that cannot be done, or None.
+
+    Errors: DiskFull.
+    """
+    try:
+        with blaming(f"drawing {path.name}"):
+            draw(path)
+    except DiskFull:
+        raise
+    except LightwellError as error:
+        return str(error)
+    return None
 
 
 def _preview(preview: Preview, product: Any, path: Path) -> Path:

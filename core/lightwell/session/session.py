@@ -227,7 +227,7 @@ class Session(KeeperVerbs):
                 # HDF5 lets nobody in this process open a file otherwise than we keep it open.
                 release()
 
-        return Job(work)
+        return Job(work, plan.spec.folder)
 
     def keep_ready(self) -> None:
         """Have a worker wait from now on, so that jobs of this process begin seconds sooner.

@@ -34,6 +34,7 @@ class Iteration(Generic[State_, A, B]):
 
     stop : looks at the metrics after every iteration, each a list with one number per iteration,
     and says why that was the last one, or None; it may refuse to go on with an InputError.
+    finish : may be called on the way, for pictures, and leaves the state as it is.
     """
 
     init: Callable[[A], State_]

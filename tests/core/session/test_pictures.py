@@ -3,14 +3,19 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import lightwell
 from lightwell import Session
 from lightwell.datasets import Dataset
+from lightwell.previews import Preview
+from lightwell.products import Array, Dims, Product
 from lightwell.session import pictures
+from lightwell.session.live_pictures import LivePictures
 from lightwell.testing.failpoints import killed_at, passages
 
 LIGHTWELL = (sys.executable, "-c", "from lightwell.cli import main; main()")
@@ -68,8 +73,48 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     home = lightwell.open()
     home.simulate("tomography", tmp_path / "scan.h5", width=32, rows=2, angles=24)
     [raw] = home.ingest(tmp_path / "scan.h5")
-    result = home.run(RECIPE, raw, rotation_axis=15.5).result()
+    plan = home.plan(RECIPE, raw, {"rotation_axis": 15.5})
+    plan.spec.folder.mkdir(parents=True)
+    # Drawn while the job ran: it does not stay beside a result it does not show.
+    (plan.spec.folder / "preview_rec.png").write_bytes(b"of another state")
+    job = home.start(plan)
+    result = job.result()
+    assert job.pictures == []
     report = home.report(home.get(result.pid))
     assert report["previews"] == []
     assert all("failed with ZeroDivisionError: of nothing" in one for one in report["undrawn"])
     assert report["undrawn"]
+
+
+class Plain(Product):
+    """A picture as it is."""
+
+    data: Annotated[Array, Dims("slice", "y", "x")]
+
+
+def test_while_a_job_runs_a_picture_that_cannot_be_drawn_is_said_once(tmp_path: Path) -> None:
+    def fail(_: object) -> NoReturn:
+        raise ZeroDivisionError("of nothing")
+
+    draw = LivePictures(
+        [
+            Preview("plain", Plain, "slice", lambda product: product.data[0]),
+            Preview("faulty", Plain, "slice", fail),
+            Preview("other", Plain, "y", lambda product: product.data[0]),
+        ],
+        tmp_path,
+    )
+    for value in (0.0, 1.0):
+        image = np.zeros((1, 300, 300))
+        image[0, 100:, 100:] = 1.0
+        image[0, :9, :9] = value
+        drawn, undrawn = draw({(Plain, "slice"): Plain.of(data=image)})
+        assert drawn == [tmp_path / "preview_plain.png"]
+        with Image.open(drawn[0]) as picture:
+            assert picture.getpixel((0, 0)) == 255 * value
+        if value:
+            assert undrawn == []
+        else:
+            [sentence] = undrawn
+            assert "preview_faulty.png failed with ZeroDivisionError: of nothing" in sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["preview_plain.png"]
