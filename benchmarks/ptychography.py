@@ -284,7 +284,8 @@ def equal_time(known: Known, makers: dict[str, Maker], seconds: float) -> None:
 
 def moved(known: Known, epochs: int) -> None:
     """How far refined positions are from where the light was, of the median frame."""
-    contender, told = Lightwell(known.task, positions_from=3), known.task.positions
+    options = {"positions_from": 3, "stretch_from": 20, "likelihood": "poisson"}
+    contender, told = Lightwell(known.task, **options), known.task.positions
     lit = known.true["positions"]
     print(f"  told: {_median_miss(told, lit):.2f} pixels")
     for done in range(epochs // 3, epochs + 1, epochs // 3):

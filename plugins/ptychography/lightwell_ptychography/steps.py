@@ -35,10 +35,10 @@ def rpie(
     probe_step: float = 1.0,
     momentum: float = 0.5,
     probe_from: int = 1,
-    likelihood: Likelihood = "amplitude",
+    likelihood: Likelihood | None = None,
     refine_positions: bool = False,
     positions_from: int = 10,
-    stretch_from: int | None = None,
+    stretch_from: int | None = 20,
     background: bool = False,
     fluctuation: bool = False,
     subpixel: bool = True,
@@ -52,26 +52,30 @@ def rpie(
     modes : of the illumination; slices : of a thick object, slice_distance apart; alpha : how far
     divisors of dim pixels are raised to that of the brightest, larger is calmer; object_step,
     probe_step : factors on what a group asks for; momentum : share of its update that goes on in
-    the next; probe_from, positions_from : first iteration that changes them; stretch_from : first
-    one in which the scan may be stretched and turned as a whole, which a change of the defocus
-    nearly undoes; refine_positions, background, fluctuation : what else is sought: places of the
-    frames, counts in all of them, strength of the beam at each; subpixel : move the probe by
+    the next; likelihood : of amplitudes, but Poisson's where positions are refined, if nothing is
+    said; probe_from, positions_from : first iteration that changes them; stretch_from : first one
+    in which the scan may be stretched, turned and sheared as a whole, empty for never, and never in
+    the far field with amplitudes, which lean to one side where photons are few; refine_positions,
+    background, fluctuation : what else is sought: places of the frames, counts in all of them,
+    strength of the beam at each; subpixel : move the probe by
     fractions of a pixel; start : the first probe from the data, or the file's; tolerance : share
     of the error to be won in ten iterations to go on, 0 to go to the end; frames_per_tile : in
     memory at once, at most.
     """
     experiment = Experiment.of(like)
+    judged_by = likelihood or ("poisson" if refine_positions else "amplitude")
+    told_apart = judged_by == "poisson" or bool(experiment.optics.near)
     options = regularised.RPIEOptions(
         propagator=experiment.propagator,
         between=experiment.between(slices, slice_distance),
-        likelihood=likelihood,
+        likelihood=judged_by,
         alpha=alpha,
         object_step=object_step,
         probe_step=probe_step,
         momentum=momentum,
         probe_from=probe_from,
         positions_from=positions_from if refine_positions else None,
-        stretch_from=stretch_from,
+        stretch_from=stretch_from if told_apart else None,
         background=background,
         fluctuation=fluctuation,
         subpixel=subpixel,

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Refined", "positions"]
 
 _FEWEST = 8
-_REFINE = (
-    "run ptychography.rpie with --set refine_positions=true --set stretch_from=20, and calibrate "
-    "with its result"
-)
+_REFINE = "run ptychography.rpie with --set refine_positions=true, and calibrate with its result"
 
 
 class Refined(Product):

@@ -24,6 +24,7 @@ from lightwell_ptychography.probe_modes import orthogonalised
 from lightwell_ptychography.problem import Patterns, Reconstruction, amplitudes
 from lightwell_ptychography.propagators import FarField, NearField
 from lightwell_ptychography.scan_drift import without_stretch
+from lightwell_ptychography.scan_stretch import Judged, Whole, no_votes, stretched, voted
 from lightwell_ptychography.windows import add_windows
 
 __all__ = ["RPIEOptions", "State", "absorb", "close_epoch", "finish", "init", "update"]
@@ -31,6 +32,8 @@ __all__ = ["RPIEOptions", "State", "absorb", "close_epoch", "finish", "init", "u
 _TINY = 1e-30
 # Of a pixel; a frame that asks for more in one epoch is led by noise.
 _LONGEST_STEP = 0.5
+# Epochs that object and probe need to follow a stretch, and frames that are enough to tell it.
+_STRETCH_EVERY, _STRETCH_FRAMES = 6, 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +51,8 @@ class RPIEOptions:
     probe_from     : first epoch, from 0, in which the probe is updated
     positions_from : first epoch in which positions are refined, None for never
     position_step  : factor on the update of positions
-    stretch_from   : first epoch in which the scan may be stretched, turned and moved as a whole,
-                     which a change of the defocus nearly undoes; None for never
+    stretch_from   : first epoch in which the scan may be stretched and turned as a whole, see
+                     `lightwell_ptychography.scan_stretch`, if the object is thin; None for never
     background     : estimate the counts that are in every frame
     fluctuation    : estimate the intensity of every frame
     constraints    : applied after every epoch, see `lightwell_ptychography.constraints`
@@ -86,9 +89,11 @@ class RPIEOptions:
 class State:
     """What rPIE carries from frame to frame; it holds no frames.
 
-    told            : (frame, 2) float32, positions of the guess, which refined ones are held to
+    told            : (frame, 2) float32, positions of the guess, stretched as all frames ask, which
+                      refined ones are held to
     object_drive, probe_drive : the last updates, for the momentum
     excess          : (y, x) float32, measured over modelled counts, summed over the present epoch
+    votes           : (10, 11) float32, for a stretch of the scan, summed over the present epoch
     frames          : float32, frames of the present epoch that told something
     residual, power : float32, sums over the present epoch for its Fourier error
     """
@@ -102,6 +107,7 @@ class State:
     background: Array | None
     intensity: Array | None
     excess: Array | None
+    votes: Array | None
     frames: Array
     residual: Array
     power: Array
@@ -146,6 +152,7 @@ def init(patterns: Patterns | None, guess: Reconstruction, options: RPIEOptions)
         None if background is None else jnp.array(background, jnp.float32),
         None if beam is None else jnp.array(beam, jnp.float32),
         jnp.zeros(guess.probe.shape[-2:], jnp.float32) if options.background else None,
+        no_votes() if _stretches(options) and guess.object.shape[0] == 1 else None,
         jnp.zeros((), jnp.float32),
         jnp.zeros((), jnp.float32),
         jnp.zeros((), jnp.float32),
@@ -165,6 +172,10 @@ def absorb(
     order, weights = chunk_order(patterns.count, chunk, options.seed, iteration, indices[0])
     shared = _group_chunks(options.groups, chunk, iteration)
     chunks = order.shape[0]
+    if patterns.count < state.positions.shape[0]:
+        # A tile lies in one part of the object: what the last one set going would go on there
+        # while no frame looks, twice as far as any asked for.
+        state = dataclasses.replace(state, object_drive=jnp.zeros_like(state.object_drive))
 
     def group(n: Array, state: State) -> State:
         def one(m: Array, carry: tuple[State, _Sums]) -> tuple[State, _Sums]:
@@ -195,8 +206,8 @@ def close_epoch(
     state = _background_estimated(state)
     if options.positions_from is not None:
         held = without_stretch(state.positions, state.told)
-        free = options.stretch_from is not None and jnp.asarray(iteration) >= options.stretch_from
-        state = dataclasses.replace(state, positions=jnp.where(free, state.positions, held))
+        state = dataclasses.replace(state, positions=held)
+        state = _stretched(state, iteration, options)
     if state.intensity is not None:
         state = dataclasses.replace(state, intensity=state.intensity / state.intensity.mean())
     found = constrained(finish(state), options.constraints)
@@ -277,6 +288,8 @@ def _chunk(
     )
     state = _besides(state, part, measured, whole, iteration, options)
     if options.positions_from is not None:
+        judged_as = Judged(spectrum, whole, measured**2, part.alive * part.weights[:, None, None])
+        state = _counted(state, part.members, seen, judged_as, iteration, options)
         steps = position_steps(seen, correction) * part.weights[:, None]
         state = _moved(state, part.members, steps, iteration, options)
     return state, _added(sums, seen, asked, probe_asked, part.weights)
@@ -346,8 +359,64 @@ def _moved(
     on = jnp.asarray(iteration) >= (options.positions_from or 0)
     steps = jnp.clip(options.position_step * steps, -_LONGEST_STEP, _LONGEST_STEP)
     moved = state.positions.at[members].add(jnp.where(on, steps, 0.0))
+    return dataclasses.replace(state, positions=_inside(moved, state))
+
+
+def _stretches(options: RPIEOptions) -> bool:
+    return options.positions_from is not None and options.stretch_from is not None
+
+
+def _stretch_is_due(iteration: Array | int, options: RPIEOptions) -> Array:
+    since = jnp.asarray(iteration) - (options.stretch_from or 0)
+    return (since >= 0) & (since % _STRETCH_EVERY == 0)
+
+
+def _counted(
+    state: State,
+    members: Array,
+    seen: Illuminated,
+    judged: Judged,
+    iteration: Array | int,
+    options: RPIEOptions,
+) -> State:
+    """Votes for a stretch with those of a chunk, if it is one of those that are asked."""
+    if state.votes is None:
+        return state
+    every = max(1, state.positions.shape[0] // _STRETCH_FRAMES)
+    asked = _stretch_is_due(iteration, options) & ((members[0] + iteration) % every == 0)
+    votes = lax.cond(
+        asked,
+        lambda: voted(seen, state.positions[members], judged, options.propagator),
+        no_votes,
+    )
+    return dataclasses.replace(state, votes=state.votes + votes)
+
+
+def _stretched(state: State, iteration: Array | int, options: RPIEOptions) -> State:
+    """The scan, with object and probe, stretched as the frames of the epoch asked, where due."""
+    if state.votes is None:
+        return state
+    whole = Whole(state.object, state.probe, state.positions, state.told)
+    votes, due = state.votes, _stretch_is_due(iteration, options)
+    whole = lax.cond(due, lambda: stretched(whole, votes), lambda: whole)
+    still = jnp.where(due, 0.0, 1.0)
+    return dataclasses.replace(
+        state,
+        object=whole.object,
+        probe=whole.probe,
+        positions=_inside(whole.positions, state),
+        told=whole.told,
+        # The last updates were made for what has moved.
+        object_drive=still * state.object_drive,
+        probe_drive=still * state.probe_drive,
+        votes=no_votes(),
+    )
+
+
+def _inside(positions: Array, state: State) -> Array:
+    """Positions (frame, 2) whose frames lie on the object."""
     last = jnp.array(state.object.shape[-2:]) - jnp.array(state.probe.shape[-2:])
-    return dataclasses.replace(state, positions=jnp.clip(moved, 0.0, last.astype(jnp.float32)))
+    return jnp.clip(positions, 0.0, last.astype(jnp.float32))
 
 
 def _apply(state: State, sums: _Sums, iteration: Array | int, options: RPIEOptions) -> State:
