@@ -29,7 +29,8 @@ HERE = Path(__file__).parent
 KILLS = 30
 FEW: dict[str, Any] = {"iterations": 8, "frames_per_tile": 10}
 # One that takes its frames in tiles, one that takes all at once.
-RUNS: dict[str, dict[str, Any]] = {"rpie": FEW, "lbfgs": {"iterations": 8}}
+MOVED = {"refine_positions": True, "positions_from": 2, "stretch_from": 3}
+RUNS: dict[str, dict[str, Any]] = {"rpie": FEW | MOVED, "lbfgs": {"iterations": 8}}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,28 @@ def test_a_stopped_run_goes_on_to_the_same_bits(scan: Path, tmp_path: Path, name
     again = LocalEngine().run(scans.job(source, tmp_path / "job", name, **given))
     assert again.output.digest == undisturbed.output.digest
     assert again.metrics == undisturbed.metrics
+
+
+@pytest.mark.parametrize(
+    ("given", "likelihood", "stretch_from"),
+    [
+        ({}, "amplitude", None),
+        ({"refine_positions": True}, "poisson", 20),
+        ({"refine_positions": True, "likelihood": "amplitude"}, "amplitude", None),
+        ({"refine_positions": True, "stretch_from": None}, "poisson", None),
+    ],
+)
+def test_positions_are_refined_by_counts(
+    scan: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, Any],
+    likelihood: str,
+    stretch_from: int | None,
+) -> None:
+    seen: list[RPIEOptions] = []
+    monkeypatch.setattr("lightwell_ptychography.steps.on_tiles", lambda _, o, run: seen.append(o))
+    rpie.function(scans.whole(scans.simulated(scan)), **given)
+    assert (seen[0].likelihood, seen[0].stretch_from) == (likelihood, stretch_from)
 
 
 def test_it_is_a_function_in_a_notebook(scan: Path) -> None:

@@ -48,7 +48,7 @@ def find_affine(data: Refined, *, robust: bool = True) -> Calibrated:
     """Scale, rotation, shear and offset that take the told positions to the refined ones.
 
     robust : leave out positions farther than five robust deviations from the others. Sigma is that
-    of the scatter about the fit; a scale that still changes with the iterations is off by more.
+    of the scatter about the fit; what all frames are wrong by together is not in it.
     Errors: InputError for fewer than eight positions, on a line, or not refined at all.
     """
     import numpy as np

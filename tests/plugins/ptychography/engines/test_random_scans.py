@@ -13,7 +13,12 @@ from lightwell_ptychography.problem import Patterns, Reconstruction
 
 SIDE, COUNT, CANVAS = 16, 36, 64
 EVERYTHING = rpie.RPIEOptions(
-    likelihood="poisson", background=True, fluctuation=True, positions_from=1, chunk=4
+    likelihood="poisson",
+    background=True,
+    fluctuation=True,
+    positions_from=1,
+    stretch_from=2,
+    chunk=4,
 )
 # Mostly rPIE; every option set and number of modes is a compiled program.
 ENGINES = [
