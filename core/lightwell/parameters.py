@@ -124,13 +124,16 @@ class Parameter:
     def check(self, value: Any, *, text: bool = False, where: str = "") -> Any:
         """Give the value in the parameter's own type and unit.
 
-        text=True accepts what a person types (``"3"`` for a number); otherwise a value has to be
-        of the right type already. ``"0.65 um"`` is a length in both. An int given for a float
-        becomes one, so that 20 and 20.0 lead to the same program and the same bits.
+        text=True accepts what a person types (``"3"`` for a number, ``null`` for none where none is
+        allowed); otherwise a value has to be of the right type already. ``"0.65 um"`` is a length
+        in both. An int given for a float becomes one, so that 20 and 20.0 lead to the same program
+        and the same bits.
         Errors: ParameterError naming parameter, value and what is wanted.
         """
         if getattr(value, "shape", None) == () and hasattr(value, "item"):
             value = value.item()
+        if text and value == "null" and {"type": "null"} in self.json_schema().get("anyOf", ()):
+            value = None
         # Lists and tuples come from JSON and TOML, which do not tell them apart.
         is_lenient = isinstance(value, (list, tuple, dict)) or (text and isinstance(value, str))
         try:

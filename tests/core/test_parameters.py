@@ -43,7 +43,15 @@ def test_python_values(annotation: Any, given: Any, value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("annotation", "given", "value"),
-    [(float, "20", 20.0), (int, "3", 3), (bool, "true", True), (Length, "0.65 um", 6.5e-7)],
+    [
+        (float, "20", 20.0),
+        (int, "3", 3),
+        (bool, "true", True),
+        (Length, "0.65 um", 6.5e-7),
+        (int | None, "3", 3),
+        (int | None, "null", None),
+        (str, "null", "null"),
+    ],
 )
 def test_text(annotation: Any, given: str, value: Any) -> None:
     found = Parameter("p", annotation).check(given, text=True)

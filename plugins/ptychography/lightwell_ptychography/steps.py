@@ -54,13 +54,12 @@ def rpie(
     probe_step : factors on what a group asks for; momentum : share of its update that goes on in
     the next; likelihood : of amplitudes, but Poisson's where positions are refined, if nothing is
     said; probe_from, positions_from : first iteration that changes them; stretch_from : first one
-    in which the scan may be stretched, turned and sheared as a whole, empty for never, and never in
+    in which the scan may be stretched, turned and sheared as a whole, null for never, and never in
     the far field with amplitudes, which lean to one side where photons are few; refine_positions,
     background, fluctuation : what else is sought: places of the frames, counts in all of them,
-    strength of the beam at each; subpixel : move the probe by
-    fractions of a pixel; start : the first probe from the data, or the file's; tolerance : share
-    of the error to be won in ten iterations to go on, 0 to go to the end; frames_per_tile : in
-    memory at once, at most.
+    strength of the beam at each; subpixel : move the probe by fractions of a pixel; start : the
+    first probe from the data, or the file's; tolerance : share of the error to be won in ten
+    iterations to go on, 0 to go to the end; frames_per_tile : in memory at once, at most.
     """
     experiment = Experiment.of(like)
     judged_by = likelihood or ("poisson" if refine_positions else "amplitude")
