@@ -79,7 +79,7 @@ class RPIEOptions:
     fluctuation: bool = False
     constraints: tuple[Constraint, ...] = ()
     chunk: int | None = None
-    groups: tuple[tuple[int, int], ...] = ((0, 4), (16, 40), (30, 100))
+    groups: tuple[tuple[int, int], ...] = ((0, 4), (16, 40), (30, 100), (44, 400))
     subpixel: bool = True
     seed: int = 0
 
