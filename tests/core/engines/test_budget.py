@@ -84,8 +84,8 @@ def test_memory_stays_within_the_budget(big: dict[str, runs.Source], tmp_path: P
     ample = runs.run("large", tmp_path / "ample", sources=big, memory=4 * runs.GB, workers=2)
     [plenty] = ample.report["sections"]
     # Enough for one worker and some five tiles at once. The first run made this process larger too:
-    # libraries that it was the first to load.
-    memory = plenty["worker_peak_bytes"] + own_memory() + 20 * MB
+    # libraries that it was the first to load; the second may need some more of them.
+    memory = plenty["worker_peak_bytes"] + own_memory() + 60 * MB
     scarce = runs.run("large", tmp_path / "scarce", sources=big, memory=memory, workers=2)
     [little] = scarce.report["sections"]
     assert little["peak_bytes"] <= memory
