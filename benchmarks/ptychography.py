@@ -43,7 +43,7 @@ from lightwell_ptychography.judgement import (
 from lightwell_ptychography.phantoms import aperture_modes
 from lightwell_ptychography.problem import Patterns
 from lightwell_ptychography.propagators import FarField
-from lightwell_ptychography.scan_drift import without_stretch
+from lightwell_ptychography.scan_stretch import without_stretch
 from lightwell_ptychography.simulate import ptychography, truth_of
 from lightwell_ptychography.start import first_guess
 

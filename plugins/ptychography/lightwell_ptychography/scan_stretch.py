@@ -16,12 +16,14 @@ from jax import Array, lax
 from lightwell_ptychography.exit_waves import Illuminated
 from lightwell_ptychography.propagators import Propagator
 
-__all__ = ["Judged", "Whole", "no_votes", "stretched", "voted"]
+__all__ = ["Judged", "Whole", "no_votes", "stretched", "voted", "without_stretch"]
 
 _NUMBERS = 10
 _RIDGE = 1e-4
 # Of a pixel, at the edge of the scan: as far as slopes of the object are good for.
 _LONGEST = 0.5
+# Of the spread of the scan: what a scan along one line says about the direction across it.
+_SPREAD_RIDGE = 1e-4
 
 
 class Judged(NamedTuple):
@@ -102,6 +104,15 @@ def stretched(whole: Whole, votes: Array) -> Whole:
     )
 
 
+def without_stretch(positions: Array, told: Array) -> Array:
+    """Positions (frame, 2) that differ from those told by anything but an affine map.
+
+    Patterns hardly tell a stretched scan from a defocused probe: what frames ask for each on its
+    own would drift along this valley for hundreds of epochs.
+    """
+    return positions - _affine_part(positions, told)
+
+
 def _tangents(wave: Array, patch: Array, part: Array) -> Array:
     """How the exit wave (10, mode, y, x) changes with each of the numbers.
 
@@ -160,3 +171,15 @@ def _derivatives(image: Array) -> tuple[Array, Array, list[Array]]:
     down, across = slope(image, 0), slope(image, 1)
     bends = [bend(0), bend(1), slope(down, 1)]
     return inside * down, inside * across, [inside * one for one in bends]
+
+
+def _affine_part(positions: Array, told: Array) -> Array:
+    """The affine part (frame, 2) of what positions : (frame, 2) differ by from those told."""
+    about = told - told.mean(axis=0)
+    away = positions - told
+    moved = away.mean(axis=0)
+    spread = about.T @ about
+    ridge = (_SPREAD_RIDGE * jnp.trace(spread) + 1e-6) * jnp.eye(2, dtype=spread.dtype)
+    matrix = jnp.linalg.solve(spread + ridge, about.T @ (away - moved))
+    affine: Array = moved + about @ matrix
+    return affine

@@ -1,12 +1,10 @@
 """What is shared out among devices; on a machine with one, three are made of it."""
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from virtual_devices import run_on_devices
 
 from lightwell.errors import ParameterError
 from lightwell_ptychography import steps
@@ -47,19 +45,7 @@ def compare() -> None:
 
 
 def test_several_devices_find_what_one_finds() -> None:
-    told = {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=3",
-        "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ | told,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_on_devices(__file__, 3)
 
 
 @pytest.mark.parametrize("name", [*SHARING, "raar"])

@@ -1,13 +1,10 @@
 """What is shared out among devices; on a machine with one, two are made of it."""
 
-import os
-import subprocess
-import sys
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from virtual_devices import run_on_devices
 
 from lightwell.errors import ParameterError
 from lightwell_ptychography.objective import Model, in_chunks, value_and_gradient
@@ -36,15 +33,7 @@ def compare():
 
 
 def test_two_devices_find_the_loss_and_gradient_of_one():
-    two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ | two,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_on_devices(__file__, 2)
 
 
 def test_more_devices_than_there_are_is_an_error():

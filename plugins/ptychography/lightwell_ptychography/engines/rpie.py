@@ -23,8 +23,14 @@ from lightwell_ptychography.ordering import cached_frames, chunk_order
 from lightwell_ptychography.probe_modes import orthogonalised
 from lightwell_ptychography.problem import Patterns, Reconstruction, amplitudes
 from lightwell_ptychography.propagators import FarField, NearField
-from lightwell_ptychography.scan_drift import without_stretch
-from lightwell_ptychography.scan_stretch import Judged, Whole, no_votes, stretched, voted
+from lightwell_ptychography.scan_stretch import (
+    Judged,
+    Whole,
+    no_votes,
+    stretched,
+    voted,
+    without_stretch,
+)
 from lightwell_ptychography.windows import add_windows
 
 __all__ = ["RPIEOptions", "State", "absorb", "close_epoch", "finish", "init", "update"]
